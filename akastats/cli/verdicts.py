@@ -105,7 +105,7 @@ def slower(
 ) -> None:
     """List lasting slowdowns, newest first.
 
-    The list contains tests, fixtures, test files and your own labels.
+    The list contains tests, fixtures, test files, imports, spans of the run and your own labels.
     """
     query = regressions.ListQuery(faster=faster)
     with targets.open_config(targets.from_options(url, namespace, directory)) as config:

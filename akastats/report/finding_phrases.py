@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from akastats.analysis.ledger import ProcessLedger
 from akastats.model.findings import Finding, Saving
-from akastats.queries.ledger import RunLedger
+from akastats.queries.ledger import RunDifference, RunLedger
 from akastats.report import phrases
 
 MB = 1e6
@@ -23,8 +23,21 @@ def where_time_went(spans: Mapping[str, float]) -> str:
 
 
 def describe_ledger(ledger: RunLedger) -> list[str]:
-    """Return the spans of a run, and what its processes used, each in one line."""
-    return [where_time_went(ledger.spans), *_describe_resources(ledger.processes)]
+    """Return the duration of a run, its spans, and what its processes used, each in one line."""
+    return [
+        *_describe_difference(ledger.difference),
+        where_time_went(ledger.spans),
+        *_describe_resources(ledger.processes),
+    ]
+
+
+def _describe_difference(difference: RunDifference | None) -> list[str]:
+    """Return why the duration of a run differs from the typical one, in one line; empty if unknown."""
+    if difference is None:
+        return []
+    causes = [(each.kind, each.name, each.seconds) for each in difference.causes]
+    duration = phrases.suite_duration(difference.seconds, difference.typical, difference.speed_factor, causes)
+    return [f"suite: {duration}"]
 
 
 def _describe_resources(processes: Iterable[ProcessLedger]) -> list[str]:

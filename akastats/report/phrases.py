@@ -26,6 +26,7 @@ NORMAL_SPEED = "machine speed normal"
 SLOWER_MACHINE = "machine {factor} times slower"
 MACHINE_CAUSE = "speed of the machine"
 FASTER_MACHINE = "machine {factor} times faster"
+OTHER_CAUSES = "other"
 FAILURE_RATE = "fails {rate} of the time"
 INTERVAL = "{low} to {high}"
 SUSPECTED = "suspected after {runs}"
@@ -44,7 +45,8 @@ Cause = tuple[str, str, float]
 #: Minimum difference to the typical duration that is explained, as a share of it. A machine speed factor is normal
 #: up to this difference from 1.
 MIN_DIFFERENCE = 0.05
-#: Minimum share of a difference that a named cause has, and maximum number of named causes.
+#: Minimum share of a difference that a cause, or the sum of the others, must have to be named, and maximum number of
+#: named causes.
 MIN_PART, MAX_CAUSES = 0.1, 3
 
 #: Phrases of the spans of a ledger.
@@ -187,15 +189,18 @@ def suite_duration(
 def duration_difference(difference: float, typical: float, causes: Iterable[Cause]) -> str:
     """Return the difference to the typical duration with its largest causes: ` (+1.29 s: test_prices +0.67 s)`.
 
-    Empty for less than a twentieth of the typical duration. Only causes of the same sign are named.
+    Empty for less than a twentieth of the typical duration. Only causes of the same sign are named. What they leave
+    of the difference, or exceed it by, is `other`.
     """
     if abs(difference) < MIN_DIFFERENCE * typical:
         return ""
-    same = [each for each in causes if each[2] * difference > 0 and abs(each[2]) >= MIN_PART * abs(difference)]
-    named = ", ".join(
-        f"{cause_name(kind, name)} {signed_duration(each)}" for kind, name, each in same[:MAX_CAUSES]
-    )
-    return f" ({signed_duration(difference)}{': ' if named else ''}{named})"
+    least = MIN_PART * abs(difference)
+    same = [each for each in causes if each[2] * difference > 0 and abs(each[2]) >= least][:MAX_CAUSES]
+    named = [f"{cause_name(kind, name)} {signed_duration(each)}" for kind, name, each in same]
+    rest = difference - sum(each for _, _, each in same)
+    if named and abs(rest) >= least:
+        named.append(f"{OTHER_CAUSES} {signed_duration(rest)}")
+    return f" ({signed_duration(difference)}{': ' if named else ''}{', '.join(named)})"
 
 
 def cause_name(kind: str, name: str) -> str:

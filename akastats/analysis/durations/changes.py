@@ -6,7 +6,7 @@ Fixtures, files and the numbers that tests record are series too.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import exp, log
 from operator import sub
@@ -78,15 +78,22 @@ def environment_class(
 
 
 def find_changes(
-    runs: Sequence[TimedRun], durations: Mapping[str, Durations], limits: Limits = LIMITS
+    runs: Sequence[TimedRun],
+    durations: Mapping[str, Durations],
+    limits: Limits = LIMITS,
+    *,
+    reference: Collection[str] | None = None,
 ) -> DetectedChanges:
-    """Return the changes of every series up to the last run, which is the newest."""
+    """Return the changes of every series up to the last run, which is the newest.
+
+    reference: labels of the series that determine the machine speed; `None` for all
+    """
     changes: list[DurationChange] = []
     suite: list[DurationChange] = []
     factors: list[float | None] = [None] * len(runs)
     too_short: dict[str, bool] = dict.fromkeys(durations, True)
     for environment in dict.fromkeys(run.environment for run in runs):
-        series = _Environment(runs, environment, durations)
+        series = _Environment(runs, environment, durations, durations if reference is None else reference)
         series.fill_factors(factors)
         suite.extend(series.suite_changes(limits))
         for label, detected in series.changes(limits):
@@ -98,12 +105,19 @@ def find_changes(
 class _Environment:
     """The series of one environment class and the machine speed factors of its runs."""
 
-    def __init__(self, runs: Sequence[TimedRun], name: str, durations: Mapping[str, Durations]) -> None:
+    def __init__(
+        self,
+        runs: Sequence[TimedRun],
+        name: str,
+        durations: Mapping[str, Durations],
+        reference: Collection[str],
+    ) -> None:
         self.name = name
         self.runs = runs
         self.only = {at for at, run in enumerate(runs) if run.environment == name}
         self.durations = durations
-        sampled = sample([label for label, series in durations.items() if len(series.runs) >= MIN_BEFORE])
+        self.reference = reference
+        sampled = sample([label for label in reference if len(durations[label].runs) >= MIN_BEFORE])
         self.measured = log_factors((self._logs(durations[label]) for label in sampled), len(runs))
         self.log_factors = zeros_if_none(self.measured)
         # Most tests ran in every run and share this list.
@@ -134,7 +148,7 @@ class _Environment:
         values = [factor for run in at if (factor := self.log_factors[run]) is not None]
         detected = shifts(values, limits)
         total = (
-            sum(_median_or_zero(self._points(series)[1]) for series in self.durations.values())
+            sum(_median_or_zero(self._points(self.durations[label])[1]) for label in self.reference)
             if detected
             else 0.0
         )

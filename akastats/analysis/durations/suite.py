@@ -64,7 +64,7 @@ def analyse_durations(
     runs = [TimedRun(record.facts.id, record.facts.environment) for record in records]
     complete = are_complete(records)
     durations = _durations(records, complete, labels)
-    detected = find_changes(runs, durations)
+    detected = find_changes(runs, durations, reference=_list_reference(durations, labels))
     own = [find_changes(runs, {label: _series(runs, values)}) for label, values in numbers.items()]
     changes = [change for detected in (detected, *own) for change in detected.changes]
     comparable = _find_comparable(records, complete)
@@ -81,6 +81,15 @@ def analyse_durations(
         outliers=_outliers(runs, durations, detected, labels["test"]),
         causes=explain_difference(comparable, records[-1], speed_factor) if comparable else (),
     )
+
+
+def _list_reference(durations: Mapping[str, Durations], labels: Mapping[str, str]) -> list[str]:
+    """Return the labels that determine the machine speed.
+
+    Imports and spans do not: of a suite of three tests, one with a slower import had a machine "2.16 times slower".
+    """
+    others = tuple(f"{labels[word]}::" for word in ("import", "span"))
+    return [label for label in durations if not label.startswith(others)]
 
 
 def _outliers(

@@ -5,15 +5,17 @@ import { formatDuration, formatPercent } from "./format.js";
 import { emptyMessage } from "./messages.js";
 import phrases from "./phrases.js";
 import { filledTable } from "./table.js";
+import { differenceText } from "./verdicts.js";
 
 // Less of the wall time than this is the error of the measurement.
 const MIN_UNEXPLAINED = 0.005;
 
-/** Return the bars of a ledger, with a legend and what the run did not record. */
-export function ledgerBars({ spans, processes, lacks }) {
+/** Return why a run took longer or shorter than a typical one, the bars of its ledger with a legend, and what the run did not record. */
+export function ledgerBars({ spans, processes, lacks, difference }) {
   if (!processes.length) return emptyMessage("Nothing was recorded");
   const wall = processes.reduce((sum, process) => sum + process.wall, 0);
   return [
+    difference && el("p", {}, `Duration: ${differenceText(difference)}`),
     el("div", { class: "ledger" }, spanBar(spans, wall), legend(spans, wall)),
     processes.length > 1 && processTable(processes),
     lacks.length > 0 && el("p", { class: "note" }, `Not recorded: ${lacks.join("; ")}.`),

@@ -23,7 +23,7 @@ import { fixtureColumns, slowestFixtures, slowestTests } from "./slowest-tables.
 import { expandableTable, filledTable } from "./table.js";
 import { timeline } from "./timeline.js";
 import { apiUrl, httpUrl, viewUrl } from "./urls.js";
-import { typicalTexts, verdictNote } from "./verdicts.js";
+import { typicalText, verdictNote } from "./verdicts.js";
 
 const OUTCOMES = ["passed", "failed", "error", "skipped", "xfailed", "xpassed", "rerun"];
 const COMPARED_WITH = fillIn(phrases.COMPARED_WITH, { base: "" });
@@ -84,8 +84,8 @@ function diedIn(run) {
 }
 
 function typicalDuration(verdicts) {
-  const texts = verdicts ? typicalTexts(verdicts) : [];
-  return texts.length > 0 && ` (${texts.join(", ")})`;
+  const typical = verdicts?.usual_seconds ?? null;
+  return typical !== null && ` (${typicalText(typical)})`;
 }
 
 function tally(run) {

@@ -21,6 +21,12 @@ export function typicalText(seconds) {
   return fillIn(phrases.TYPICAL_DURATION, { duration: formatDuration(seconds) });
 }
 
+/** Return why the duration of a run differs from the typical one, from its ledger. */
+export function differenceText({ seconds, typical, difference, speed_factor: speed, causes }) {
+  const shown = `${formatDuration(seconds)}, ${typicalText(typical)}${durationDifference(difference, typical, causes)}`;
+  return speed === null ? shown : `${shown}; ${machineSpeed(speed)}`;
+}
+
 /** Return the typical duration of a run, with the causes of a difference, and the machine speed, without missing ones. */
 export function typicalTexts({ usual_seconds: typical, seconds, causes, pace: speed }) {
   return [
@@ -32,10 +38,13 @@ export function typicalTexts({ usual_seconds: typical, seconds, causes, pace: sp
 // The three functions below have the wording and bounds of akastats/report/phrases.py.
 function durationDifference(difference, typical, causes) {
   if (Math.abs(difference) < phrases.MIN_DIFFERENCE * typical) return "";
-  const named = causes
-    .filter(({ seconds }) => seconds * difference > 0 && Math.abs(seconds / difference) >= phrases.MIN_PART)
-    .slice(0, phrases.MAX_CAUSES)
-    .map((cause) => `${causeName(cause)} ${signedDuration(cause.seconds)}`);
+  const isLarge = (seconds) => Math.abs(seconds / difference) >= phrases.MIN_PART;
+  const same = causes
+    .filter(({ seconds }) => seconds * difference > 0 && isLarge(seconds))
+    .slice(0, phrases.MAX_CAUSES);
+  const rest = same.reduce((left, { seconds }) => left - seconds, difference);
+  const named = same.map((cause) => `${causeName(cause)} ${signedDuration(cause.seconds)}`);
+  if (named.length && isLarge(rest)) named.push(`${phrases.OTHER_CAUSES} ${signedDuration(rest)}`);
   return ` (${signedDuration(difference)}${named.length ? ": " : ""}${named.join(", ")})`;
 }
 

@@ -55,6 +55,19 @@ def test_slower_test_is_reported():
     assert not change.is_suspected
 
 
+def test_only_the_reference_determines_the_machine_speed():
+    """Slower imports and spans of a small suite do not make its machine slower."""
+    durations = suite(tests=10)
+    spans = {f"span{at}": slowed(Durations(range(RUNS), noisy(at)), RUNS - 1, 2.0) for at in range(20)}
+
+    alone = find_changes(runs(), durations).factors
+    together = find_changes(runs(), durations | spans, reference=[*durations]).factors
+
+    assert alone == together
+    assert 0.9 < together[-1] < 1.1
+    assert find_changes(runs(), durations | spans).factors[-1] > 1.8
+
+
 def test_faster_test_is_reported():
     """A halved duration is a change, but not a slower test."""
     durations = suite()

@@ -6,16 +6,20 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from akastats.analysis.durations.difference import explain_difference
+from akastats.analysis.durations.suite import analyse_durations
 from akastats.analysis.run_records import RunRecord
+from akastats.model.results import DURATION_LABELS
 from akastats.model.verdicts import DurationCause
 from tests.analysis import records
 
 USUAL = {"test_a": 1.0, "test_prices": 2.0}
 
 
-def make_run(tests: Mapping[str, float], *, workers: int = 1, **costs: Mapping[str, float]) -> RunRecord:
+def make_run(
+    tests: Mapping[str, float], *, workers: int = 1, number: int = 1, **costs: Mapping[str, float]
+) -> RunRecord:
     """Return a run of tests, whose fixtures, imports and spans have these seconds."""
-    run = records.run(1, [(name, "passed", seconds) for name, seconds in tests.items()])
+    run = records.run(number, [(name, "passed", seconds) for name, seconds in tests.items()])
     names = [f"gw{at % workers}" for at in range(len(tests))]
     return replace(run, workers=names if workers > 1 else (), **costs)
 
@@ -72,3 +76,16 @@ def test_a_normal_speed_is_no_cause() -> None:
     before = [make_run(USUAL) for _ in range(5)]
 
     assert () == explain_difference(before, make_run(USUAL), 1.04)
+
+
+def test_slower_spans_do_not_slow_the_machine_of_a_small_suite() -> None:
+    """Its tests are too few for a machine speed, however many imports and spans it has."""
+    quick = {f"package{at}": 0.1 for at in range(12)}
+    slow = {name: 0.2 for name in quick}
+    before = [make_run(USUAL, number=at, imports=quick) for at in range(12)]
+    labels = {word: word for word in DURATION_LABELS}
+
+    durations = analyse_durations([*before, make_run(USUAL, number=12, imports=slow)], labels, {}, None)
+
+    assert durations.speed_factor is None
+    assert {DurationCause("import", name, 0.1) for name in quick} == set(durations.causes)
