@@ -67,6 +67,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         dest = f"akastats_{name.replace('-', '_')}"
         group.addoption(f"--akastats-{name}", dest=dest, default=None, help=text, metavar=dest[9:].upper())
         parser.addini(dest, text, default="")
+    budgets = "budgets of fixtures, files, imports and spans, one per line: `import numpy max_seconds=0.5`"
+    parser.addini("akastats_budgets", budgets, type="linelist", default=[])
 
 
 def pytest_configure(config: pytest.Config) -> None:

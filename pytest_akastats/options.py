@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from pytest_akastats.cost_budgets import read_cost_budgets
 from pytest_akastats.fail_on import WORDS
 
 _SUITE = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -27,6 +29,7 @@ class Options:
     quarantine: whether failures of quarantined tests do not fail the run.
     fail_on: verdicts that fail the run.
     base: branch to compare with.
+    budgets: limits of fixtures, files, imports and spans by label.
     """
 
     url: str
@@ -38,6 +41,7 @@ class Options:
     quarantine: bool
     fail_on: frozenset[str]
     base: str = ""
+    budgets: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 def read_options(config: pytest.Config) -> Options:
@@ -59,6 +63,7 @@ def read_options(config: pytest.Config) -> Options:
         quarantine=bool(config.getoption("--akastats-quarantine") or config.getini("akastats_quarantine")),
         fail_on=_parse_words(_read_text(config, "fail-on")),
         base=_read_text(config, "base"),
+        budgets=read_cost_budgets(config.getini("akastats_budgets")),
     )
 
 

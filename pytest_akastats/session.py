@@ -240,6 +240,7 @@ class Session:
             workers=_count_workers(config),
             dist=config.getoption("dist", "no"),
             ungrouped=True,
+            budgets=self._options.budgets or None,
             argv=redact(" ".join(map(str, config.invocation_params.args)))[:2000],
             quarantine=True if self._quarantine is not None else None,
             nested=True if nesting.outer_run(os.environ) else None,

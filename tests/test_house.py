@@ -41,8 +41,8 @@ LAYER = {room: number for number, rooms in enumerate(LAYERS) for room in rooms}
 #: `__init__` is all that loads without `--akastats`, so no other module imports it.
 PLUGIN_LAYERS = (
     {
-        *("clocks", "fail_on", "failure_text", "internal_errors", "machine_memory", "names", "nesting"),
-        *("peak_memory", "verdict_lines"),
+        *("clocks", "cost_budgets", "fail_on", "failure_text", "internal_errors", "machine_memory"),
+        *("names", "nesting", "peak_memory", "verdict_lines"),
     },
     {
         *("collection_times", "fixtures", "garbage_times", "import_times", "options", "process_times", "summary"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from akastats.analysis.durations.budgets import over_budget, passed_seconds, relative_speed
+from akastats.analysis.durations.budgets import costs_over_budget, over_budget, passed_seconds, relative_speed
 from akastats.analysis.durations.suite import DurationAnalysis, Numbers, analyse_durations
 from akastats.analysis.failures.labelling import align_with_states, label_failures
 from akastats.analysis.flakiness.outages import Outages
@@ -39,6 +39,7 @@ class AnalysisInput:
     quarantined: node ids of quarantined tests
     numbers: numbers that the user's tests recorded, by label and run
     budgets: budgets of the run's tests by node id
+    cost_budgets: budgets of its fixtures, files, imports and spans by label
     """
 
     run: RunRecord
@@ -50,6 +51,7 @@ class AnalysisInput:
     quarantined: Collection[str] = ()
     numbers: Numbers = field(default_factory=dict)
     budgets: Mapping[str, Budget] = field(default_factory=dict)
+    cost_budgets: Mapping[str, Budget] = field(default_factory=dict)
 
 
 def analyse(case: AnalysisInput) -> Verdicts:
@@ -150,7 +152,7 @@ def _find_newly_skipped(case: AnalysisInput) -> tuple[str, ...]:
 
 
 def _over_budget(case: AnalysisInput, factors: Sequence[tuple[str, float]]) -> tuple[OverBudget, ...]:
-    if not case.budgets:
+    if not (case.budgets or case.cost_budgets):
         return ()
     earlier = [
         record for record in _timed_runs(case)[:-1] if record.facts.environment == case.run.facts.environment
@@ -158,7 +160,8 @@ def _over_budget(case: AnalysisInput, factors: Sequence[tuple[str, float]]) -> t
     compared = [nodeid for nodeid, budget in case.budgets.items() if budget.max_slowdown is not None]
     factor = relative_speed(factors, case.run.facts.id)
     exceeded = over_budget(case.run.passed(), case.budgets, passed_seconds(earlier, compared), factor)
-    return exceeded[:MAX_OVER_BUDGET]
+    costs = costs_over_budget(case.run, complete_runs(earlier), case.cost_budgets, factor)
+    return (*costs, *exceeded)[:MAX_OVER_BUDGET]
 
 
 def _label_prefixes(suite: str) -> dict[str, str]:

@@ -177,7 +177,7 @@ def record_of(facts: RunFacts, profile: Profile, names: dict[str, str]) -> RunRe
             for path, us in zip(profile.files.path, profile.files.seconds, strict=True)
         },
         stats=frozenset(label for labels in tests.stats for label in labels),
-        has_budgets=tests.budget is not None,
+        has_budgets=tests.budget is not None or bool(profile.budgets),
         imports={names.setdefault(name, name): each for name, each in average_imports(profile).items()},
         spans=average_spans(profile),
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from akastats.model.verdicts import DurationChange, FailureVerdict, OverBudget, UnhealthyTest, Verdicts
 from akastats.report import phrases
+from akastats.report.run_document import display_name
 
 #: Number of characters of a commit id.
 COMMIT_WIDTH = 10
@@ -34,7 +35,8 @@ def over_lines(over: tuple[OverBudget, ...]) -> Iterator[str]:
     if over:
         yield f"{phrases.OVER_BUDGET}:"
     for each in over[:MAX_OVER_BUDGET]:
-        yield f"  {phrases.over_budget_cell(each.seconds, each.allowed)} ({each.rule})  {each.nodeid}"
+        size = phrases.over_budget_cell(each.seconds, each.allowed)
+        yield f"  {size} ({each.rule})  {display_name(each.nodeid)}"
     if len(over) > MAX_OVER_BUDGET:
         yield f"  and {len(over) - MAX_OVER_BUDGET} more"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from akastats.delivery.run_builder import MAX_FIXTURE_SETS, RunBuilder
@@ -20,7 +19,7 @@ from akastats.model.profile import (
     TestColumns,
     columns_of,
 )
-from akastats.model.results import Budget, Error, FixtureResult, TestResult
+from akastats.model.results import Budget, Error, FixtureResult, TestResult, limits_of
 from akastats.spool.records import FixtureSet
 
 FAILING = ("failed", "error")
@@ -45,6 +44,7 @@ def profile_of(builder: RunBuilder) -> Profile:
         _builds(builder),
         *_fixture_sets(builder),
         samples=_samples(builder),
+        budgets=(builder.header and builder.header.budgets) or {},
     )
 
 
@@ -106,8 +106,7 @@ def _metrics(results: Sequence[TestResult]) -> dict[str, Any]:
 
 def _limits(budget: Budget | None) -> dict[str, float] | None:
     """Return the limits of a marker that are set; `None` without any."""
-    limits = asdict(budget) if budget else {}
-    return {name: limit for name, limit in limits.items() if limit is not None} or None
+    return (limits_of(budget) if budget else None) or None
 
 
 def _errors(errors: Sequence[Error]) -> ErrorColumns:

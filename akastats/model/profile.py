@@ -316,6 +316,7 @@ class Profile:
     samples: memory, CPU time, threads and children of its processes; empty if nothing sampled them
     fixture_sets: names of the fixtures that a test can use, for each combination
     implicit_sets: those of them that only `autouse` adds, for each combination; missing ones are empty
+    budgets: limits of fixtures, files, imports and spans by label, such as `import::numpy`
     """
 
     tests: TestColumns
@@ -329,6 +330,7 @@ class Profile:
     fixture_sets: list[list[str]] = field(default_factory=list)
     implicit_sets: list[list[str]] = field(default_factory=list)
     samples: SampleColumns = field(default_factory=lambda: make_empty(SampleColumns))
+    budgets: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def get_fixture_set(self, row: int) -> frozenset[str] | None:
         """Return the names of the fixtures that the test in a row of `tests` can use; `None` if not recorded."""
@@ -367,7 +369,9 @@ def from_json(content: Any) -> Profile:
         raise CorruptDataError(f"stored profile is not of version {VERSION}: update pytest-akastats")
     unfinished = content.get("unfinished", [])
     sets = [content.get(name, []) for name in ("fixture_sets", "implicit_sets")]
-    if not (_are_text(unfinished) and all(map(_are_lists_of_text, sets))):
+    budgets = content.get("budgets", {})
+    is_valid = _are_text(unfinished) and all(map(_are_lists_of_text, sets))
+    if not (is_valid and isinstance(budgets, dict) and _are_budgets(list(budgets.values()))):
         raise CorruptDataError(_CORRUPT)
     return Profile(
         _table(TestColumns, content.get("tests")),
@@ -382,6 +386,7 @@ def from_json(content: Any) -> Profile:
         sets[0],
         sets[1],
         samples=_table_or_empty(SampleColumns, content.get("samples")),
+        budgets=budgets,
     )
 
 
@@ -389,7 +394,7 @@ def to_json(profile: Profile) -> dict[str, Any]:
     """Return a profile as the API returns it."""
     tables = {name: columns_to_json(getattr(profile, name)) for name in _NAMES}
     lists = {name: getattr(profile, name) for name in ("unfinished", "fixture_sets", "implicit_sets")}
-    return {"version": VERSION, **tables, **lists}
+    return {"version": VERSION, **tables, **lists, **({"budgets": profile.budgets} if profile.budgets else {})}
 
 
 def columns_to_json(table: Columns) -> dict[str, list[Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, NamedTuple
 
 from akastats.model.points import MAX_LABEL_BYTES
@@ -106,6 +106,11 @@ def budget_of(limits: Mapping[str, Any]) -> Budget:
     """Return the budget from the limits in a spool or profile; missing and invalid limits are `None`."""
     names = [each.name for each in fields(Budget)]
     return Budget(**{name: float(limits[name]) for name in names if isinstance(limits.get(name), (int, float))})
+
+
+def limits_of(budget: Budget) -> dict[str, float]:
+    """Return the limits of a budget that are set."""
+    return {name: limit for name, limit in asdict(budget).items() if limit is not None}
 
 
 #: First words of the labels of durations that are analysed.

@@ -140,11 +140,11 @@ class ChangeVerdict:
 
 @dataclass(frozen=True, slots=True)
 class OverBudget:
-    """A test that took longer than its marker allows.
+    """A test, fixture, file, import or span that took longer than its budget allows.
 
-    nodeid: node id of the test
+    nodeid: node id of the test, or a label such as `import::numpy`
     seconds: duration in seconds
-    allowed: seconds that the marker allows
+    allowed: seconds that the budget allows
     rule: max_seconds or max_slowdown
     """
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from statistics import median
 
 from akastats.analysis.analyse import AnalysisInput
-from akastats.analysis.durations.budgets import budgets_of
+from akastats.analysis.durations.budgets import budgets_of, cost_budgets_of
 from akastats.analysis.durations.changes import environment_class
 from akastats.analysis.durations.suite import Numbers
 from akastats.analysis.flakiness.classification import MIN_COMMITS
@@ -91,6 +91,7 @@ def read_input(
     selected = within_bounds([run, *history.newest_first])
     yield from load_records(namespace, selected, cache)
     record = yield from _record_of(namespace, run, cache)
+    budgets, cost_budgets = yield from _budgets(namespace, record)
     selected_ids = {each.id for each in selected}
     return AnalysisInput(
         run=record,
@@ -100,7 +101,8 @@ def read_input(
         own=_records(history.own, cache, selected_ids),
         previous=(yield from _previous_verdicts(namespace, history)),
         quarantined=quarantined,
-        budgets=(yield from _budgets(namespace, record)),
+        budgets=budgets,
+        cost_budgets=cost_budgets,
         numbers=(yield from read_numbers(namespace, record, [*history.base, *history.own, run])),
     )
 
@@ -114,11 +116,15 @@ def _record_of(namespace: str, run: Run, cache: RecordCache) -> Operation[RunRec
     return record_of(facts_of(run), content, cache.names)
 
 
-def _budgets(namespace: str, record: RunRecord) -> Operation[Mapping[str, Budget]]:
-    """Read the duration limits of a run's tests; only the analysed run needs them, so records omit them."""
+def _budgets(namespace: str, record: RunRecord) -> Operation[tuple[Mapping[str, Budget], Mapping[str, Budget]]]:
+    """Read the budgets of a run's tests, and of its other costs.
+
+    Only the analysed run needs them, so records omit them.
+    """
     if not record.has_budgets:
-        return {}
-    return budgets_of(profile.decode((yield from stored_runs.read_profile(namespace, record.facts.id))))
+        return {}, {}
+    content = profile.decode((yield from stored_runs.read_profile(namespace, record.facts.id)))
+    return budgets_of(content), cost_budgets_of(content)
 
 
 def _previous_verdicts(namespace: str, history: RunHistory) -> Operation[Verdicts | None]:

@@ -63,7 +63,7 @@ class RunVerdicts(VerdictsInShort):
 
     labels: number of failing tests with each label
     failures: failing tests in the order in which they ended, at most 2,000
-    over_budget: tests that took longer than their marker allows
+    over_budget: tests, fixtures, files, imports and spans that took longer than their budget allows
     environments: environments of the runs of this build, if several runs have no suite
     equal_runs: number of runs of this build that no recorded value distinguishes; 0 if this is the only one
     newly_skipped: tests that this run skipped although the newest runs of the base ran them

@@ -110,9 +110,9 @@ def _over_budget(test: OverBudget, suite: str, paths: RepositoryPaths) -> Annota
         "over-budget",
         None,
         ("over-budget", suite, test.nodeid, test.rule),
-        f"{test.nodeid} is {phrases.OVER_BUDGET}",
+        f"{display_name(test.nodeid)} is {phrases.OVER_BUDGET}",
         phrases.over_budget_sentence(test.seconds, test.allowed, test.rule),
-        paths.path_of_test(test.nodeid),
+        paths.path_of_test(_file_of(test.nodeid) if display_name(test.nodeid) != test.nodeid else test.nodeid),
     )
 
 

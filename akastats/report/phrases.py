@@ -45,8 +45,7 @@ Cause = tuple[str, str, float]
 #: Minimum difference to the typical duration that is explained, as a share of it. A machine speed factor is normal
 #: up to this difference from 1.
 MIN_DIFFERENCE = 0.05
-#: Minimum share of a difference that a cause, or the sum of the others, must have to be named, and maximum number of
-#: named causes.
+#: Minimum share of a difference of a named cause, and of the sum of the others. Maximum number of named causes.
 MIN_PART, MAX_CAUSES = 0.1, 3
 
 #: Phrases of the spans of a ledger.
@@ -189,8 +188,8 @@ def suite_duration(
 def duration_difference(difference: float, typical: float, causes: Iterable[Cause]) -> str:
     """Return the difference to the typical duration with its largest causes: ` (+1.29 s: test_prices +0.67 s)`.
 
-    Empty for less than a twentieth of the typical duration. Only causes of the same sign are named. What they leave
-    of the difference, or exceed it by, is `other`.
+    Empty for less than a twentieth of the typical duration. Only causes of the same sign are named. `other` is the
+    difference without them.
     """
     if abs(difference) < MIN_DIFFERENCE * typical:
         return ""

@@ -272,7 +272,12 @@ def _slower(change: DurationChange, commits: Mapping[str, str]) -> Item:
 
 
 def _over(each: OverBudget) -> Item:
-    return Item((Code(each.nodeid), f" {phrases.over_budget_sentence(each.seconds, each.allowed, each.rule)}"))
+    return Item(
+        (
+            Code(display_name(each.nodeid)),
+            f" {phrases.over_budget_sentence(each.seconds, each.allowed, each.rule)}",
+        )
+    )
 
 
 def _cost(finding: Finding) -> Item:

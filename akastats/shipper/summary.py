@@ -101,7 +101,7 @@ def summarise_verdicts(verdicts: Verdicts) -> RunVerdicts:
         slower=tuple(map(_slowdown, slower[:MAX_ENTRIES])),
         suite=tuple(map(_slowdown, model.suite_newly_slower(verdicts))),
         over_budget=tuple(
-            OverBudgetTest(each.nodeid, each.seconds, each.allowed, each.rule)
+            OverBudgetTest(display_name(each.nodeid), each.seconds, each.allowed, each.rule)
             for each in verdicts.over_budget[:MAX_ENTRIES]
         ),
         test_lists={name: tests[:MAX_ENTRIES] for name, tests in lists.items()},

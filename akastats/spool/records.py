@@ -72,6 +72,7 @@ class RunHeader(NamedTuple):
     pid_mark: start time of that process, which distinguishes it from a later one with the same id.
     process_space: PID namespace of that process, empty if unknown.
     locked: whether that process holds a lock on the spool.
+    budgets: limits of fixtures, files, imports and spans by label.
     producer: id of the spool, the same for each copy.
     digest: hash of the record's object without a valid `producer`; not stored.
     """
@@ -107,6 +108,7 @@ class RunHeader(NamedTuple):
     pid_mark: str | None = None
     process_space: str | None = None
     locked: bool | None = None
+    budgets: Mapping[str, Mapping[str, float]] | None = None
     producer: str | None = None
     digest: str = ""
 
@@ -538,7 +540,7 @@ class _Flat(NamedTuple):
 _HEADER_FLAGS = ("dirty", "ungrouped", "quarantine", "nested", "locked")
 _HEADER_NUMBERS = ("cpu_count", "machine_memory", "workers", "pid")
 _HEADER_TEXTS = frozenset(RunHeader._fields) - {
-    *("id", "started", "destination", "digest", *_HEADER_FLAGS, *_HEADER_NUMBERS)
+    *("id", "started", "destination", "budgets", "digest", *_HEADER_FLAGS, *_HEADER_NUMBERS)
 }
 
 
@@ -559,7 +561,19 @@ def _decode_header(elements: list[Any]) -> RunHeader:
     values |= {name: _decode_number(fields.get(name)) for name in _HEADER_NUMBERS}
     values |= {name: bool(fields[name]) for name in _HEADER_FLAGS if fields.get(name) is not None}
     destination = _decode_destination(fields.get("destination"))
+    values["budgets"] = _decode_budgets(fields.get("budgets"))
     return RunHeader(run_id, started, destination=destination, digest=_make_digest(fields), **values)
+
+
+def _decode_budgets(budgets: Any) -> dict[str, dict[str, float]] | None:
+    if not isinstance(budgets, dict):
+        return None
+    return {label: _decode_limits(limits) for label, limits in budgets.items() if isinstance(limits, dict)}
+
+
+def _decode_limits(limits: Mapping[str, Any]) -> dict[str, float]:
+    values = {name: _decode_limit(limits.get(name)) for name in ("max_seconds", "max_slowdown")}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _decode_text(value: Any) -> str | None:

@@ -278,6 +278,27 @@ def test_time_that_no_span_explains_is_named(window, address, paths):
     expect(section).to_contain_text("Not recorded: the exit.")
 
 
+def test_the_difference_to_the_typical_run_is_explained(window, address, paths):
+    """With the words of the terminal."""
+    process = {"worker": "", "start": 0, "wall": 10, "spans": {"call": 10}, "unexplained": 0, "imports": []}
+    causes = [
+        {"kind": "test", "name": "tests/test_shop.py::test_prices", "seconds": 0.67},
+        {"kind": "fixture", "name": "::database", "seconds": 0.3},
+        {"kind": "span", "name": "collect", "seconds": -0.2},
+    ]
+    difference = {"seconds": 4.4, "typical": 3.11, "difference": 1.29, "speed_factor": 1.02, "causes": causes}
+    ledger = {"processes": [process], "spans": {"call": 10}, "explained": 1, "lacks": [], "difference": difference}
+    view = window(address)
+    view.page.route("**/ledger", lambda route: route.fulfill(json=ledger))
+
+    section = view.go(paths["run"]).locator("#time")
+
+    expect(section).to_contain_text(
+        "Duration: 4.40 s, typical 3.11 s "
+        "(+1.29 s: test_prices +0.67 s, fixture database +0.30 s, other +0.32 s); machine speed normal"
+    )
+
+
 def test_a_row_leads_to_its_test_and_back(view):
     """From the list to a test, its label, and back by the browser's own button."""
     page = view.go("/tests?q=every_second")

@@ -134,6 +134,27 @@ def test_without_a_terminal_summary_nothing_changes(suite):
     assert 1 == suite(2, "--no-summary", "--akastats-fail-on=new").result.ret
 
 
+def test_a_slower_run_is_explained(pytester, record):
+    """By the test and the fixture that were slower, in the words of the terminal."""
+    pytester.makepyfile(
+        """
+        import os, time, pytest
+        SLOWER = float(os.environ.get("SLOWER", 0))
+        @pytest.fixture(scope="session")
+        def database(): time.sleep(SLOWER)
+        def test_prices(database): time.sleep(0.1 + 2 * SLOWER)
+        """
+    )
+    for _ in range(5):
+        record()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SLOWER", "1")
+        slower = record()
+
+    causes = r"test_prices \+2\.\d\d s, fixture database \+1\.\d\d s(, other .*)?"
+    slower.result.stdout.re_match_lines([rf"  suite: \d\.\d\d s, typical .* \(\+\d\.\d\d s: {causes}\)$"])
+
+
 def test_numbers_that_tests_gave_are_read_by_run(pytester, record):
     """The median of a run's points, also where they have a context of their own, which names no run."""
     pytester.makepyfile(

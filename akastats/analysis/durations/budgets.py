@@ -1,4 +1,4 @@
-"""Find tests that took longer than their `budget` markers allow."""
+"""Find tests, fixtures, files, imports and spans that took longer than their budgets allow."""
 
 from __future__ import annotations
 
@@ -22,6 +22,52 @@ def budgets_of(profile: Profile) -> dict[str, Budget]:
         return {}
     rows = zip(profile.tests.nodeid, profile.tests.budget, strict=True)
     return {nodeid: budget_of(each) for nodeid, each in rows if each}
+
+
+def cost_budgets_of(profile: Profile) -> dict[str, Budget]:
+    """Return the budgets of fixtures, files, imports and spans by label."""
+    return {label: budget_of(limits) for label, limits in profile.budgets.items()}
+
+
+def select_costs(record: RunRecord, budgets: Mapping[str, Budget]) -> dict[str, tuple[float, Budget]]:
+    """Return seconds and budget of each fixture, file, import and span that has one, by label.
+
+    A fixture without `::` in the label of its budget stands for all fixtures of that name.
+    """
+    tables = {
+        "fixture": record.fixtures,
+        "collect": record.files,
+        "import": record.imports,
+        "span": record.spans,
+    }
+    costs = {}
+    for word, table in tables.items():
+        for name, seconds in table.items():
+            names = (name, name.rpartition("::")[2]) if word == "fixture" else (name,)
+            budget = next((budgets[label] for each in names if (label := f"{word}::{each}") in budgets), None)
+            if budget is not None:
+                costs[f"{word}::{name}"] = (seconds, budget)
+    return costs
+
+
+def costs_over_budget(
+    record: RunRecord, earlier: Sequence[RunRecord], budgets: Mapping[str, Budget], factor: float | None = None
+) -> tuple[OverBudget, ...]:
+    """Return one entry per exceeded budget of a fixture, file, import or span, with its label as the node id.
+
+    `earlier` are complete runs of the same environment, oldest first.
+    """
+    if not budgets:
+        return ()
+    now = select_costs(record, budgets)
+    before = [select_costs(each, budgets) for each in earlier[-MAX_RUNS:]]
+    typical = {label: [costs[label][0] for costs in before if label in costs] for label in now}
+    return over_budget(
+        {label: seconds for label, (seconds, _) in now.items()},
+        {label: budget for label, (_, budget) in now.items()},
+        typical,
+        factor,
+    )
 
 
 def passed_seconds(earlier: Sequence[RunRecord], nodeids: Iterable[str]) -> dict[str, list[float]]:

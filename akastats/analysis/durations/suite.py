@@ -86,7 +86,7 @@ def analyse_durations(
 def _list_reference(durations: Mapping[str, Durations], labels: Mapping[str, str]) -> list[str]:
     """Return the labels that determine the machine speed.
 
-    Imports and spans do not: of a suite of three tests, one with a slower import had a machine "2.16 times slower".
+    Imports and spans do not: in a suite of three tests, one slower import made the machine "2.16 times slower".
     """
     others = tuple(f"{labels[word]}::" for word in ("import", "span"))
     return [label for label in durations if not label.startswith(others)]

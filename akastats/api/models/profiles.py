@@ -56,6 +56,11 @@ class Profile(BaseModel):
     implicit_sets: list[list[str]] = Field(
         description="those of them that only `autouse` adds, by the same column", examples=[[["database"]]]
     )
+    budgets: dict[str, dict[str, float]] | None = Field(
+        None,
+        description="limits of fixtures, files, imports and spans by label; absent without any",
+        examples=[{"import::numpy": {"max_seconds": 0.5}}],
+    )
     unfinished: list[str] = Field(description="node ids of tests that started and never ended", examples=[[]])
 
 

@@ -265,16 +265,23 @@ function testLists({ verdicts, suite }) {
     });
 }
 
+/** Return the name of a fixture, file, import or span by its label; null for a node id. */
+function costName(label) {
+  const [, kind, name] = /^(fixture|collect|import|span)::(.+)$/s.exec(label) ?? [];
+  if (!kind) return null;
+  return kind === "span" ? (phrases.SPAN_NAMES[name] ?? name) : `${kind} ${name}`;
+}
+
 function overBudget({ verdicts, suite }) {
   const rules = { max_slowdown: "max_slowdown × typical duration" };
   const caption = capitalise(phrases.OVER_BUDGET);
   const columns = [
-    { title: "Test", grow: true, cell: (row) => testLink(row.nodeid, suite) },
+    { title: "Test", grow: true, cell: ({ nodeid }) => costName(nodeid) ?? testLink(nodeid, suite) },
     { title: "Duration", number: true, cell: (row) => el("b", { class: "bad" }, formatDuration(row.seconds)) },
     { title: "Allowed", number: true, cell: (row) => formatDuration(row.allowed) },
     { title: "Rule", wide: true, cell: (row) => rules[row.rule] ?? row.rule },
   ];
-  const note = "tests that took longer than their marker allows";
+  const note = "what took longer than its budget allows";
   return section(caption, { id: "budget", note }, expandableTable({ caption, rows: verdicts.over_budget, columns }));
 }
 

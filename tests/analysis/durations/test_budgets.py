@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from akastats.analysis.durations.budgets import budgets_of, over_budget, passed_seconds, relative_speed
+from akastats.analysis.durations.budgets import (
+    budgets_of,
+    cost_budgets_of,
+    costs_over_budget,
+    over_budget,
+    passed_seconds,
+    relative_speed,
+)
+from akastats.analysis.run_records import RunRecord
+from akastats.errors import CorruptDataError
+from akastats.model.profile import from_json, to_json
 from akastats.model.results import Budget
 from akastats.model.verdicts import OverBudget
 from tests.analysis.records import run
@@ -132,3 +143,50 @@ def test_machine_speed_uses_the_runs_of_the_typical_duration() -> None:
     factors = [(f"a{number}", 1.0) for number in range(100)] + [(f"b{number}", 2.0) for number in range(50)]
 
     assert 1.5 == relative_speed([*factors, ("r", 3.0)], "r")
+
+
+def make_costly(number: int, numpy: float) -> RunRecord:
+    """Return a run with costs of each kind."""
+    return replace(
+        run(number, [("a.py::test_a", "passed", 0.1)]),
+        fixtures={"tests::db": 2.0, "::db": 4.0},
+        files={"a.py": 1.5},
+        imports={"numpy": numpy},
+        spans={"collect": 3.0},
+    )
+
+
+def test_fixtures_files_imports_and_spans_have_budgets() -> None:
+    """A fixture by its name or its label; the largest excess is first."""
+    budgets = {
+        "fixture::db": Budget(max_seconds=1.0),
+        "fixture::::db": Budget(max_seconds=3.5),
+        "collect::a.py": Budget(max_seconds=1.5),
+        "import::numpy": Budget(max_slowdown=2.0),
+        "span::collect": Budget(max_seconds=2.75),
+    }
+
+    exceeded = costs_over_budget(make_costly(9, 0.5), [make_costly(at, 0.125) for at in range(5)], budgets)
+
+    assert exceeded == (
+        OverBudget("fixture::tests::db", 2.0, 1.0, "max_seconds"),
+        OverBudget("fixture::::db", 4.0, 3.5, "max_seconds"),
+        OverBudget("import::numpy", 0.5, 0.25, "max_slowdown"),
+        OverBudget("span::collect", 3.0, 2.75, "max_seconds"),
+    )
+
+
+def test_costs_without_a_budget_are_not_compared() -> None:
+    """Also if no cost has the name of a budget."""
+    assert () == costs_over_budget(make_costly(9, 0.5), [], {"import::pandas": Budget(max_seconds=0.1)})
+    assert () == costs_over_budget(make_costly(9, 0.5), [], {})
+
+
+def test_the_budgets_of_a_profile_are_stored() -> None:
+    """By label, with invalid ones refused."""
+    content = to_json(replace(profile_with(), budgets={"import::numpy": {"max_seconds": 0.5}}))
+
+    assert {"import::numpy": Budget(max_seconds=0.5)} == cost_budgets_of(from_json(content))
+    assert "budgets" not in to_json(profile_with())
+    with pytest.raises(CorruptDataError):
+        from_json({**content, "budgets": {"import::numpy": 3}})

@@ -81,7 +81,7 @@ def test_a_normal_speed_is_no_cause() -> None:
 def test_slower_spans_do_not_slow_the_machine_of_a_small_suite() -> None:
     """Its tests are too few for a machine speed, however many imports and spans it has."""
     quick = {f"package{at}": 0.1 for at in range(12)}
-    slow = {name: 0.2 for name in quick}
+    slow = dict.fromkeys(quick, 0.2)
     before = [make_run(USUAL, number=at, imports=quick) for at in range(12)]
     labels = {word: word for word in DURATION_LABELS}
 
