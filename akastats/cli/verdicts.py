@@ -141,7 +141,9 @@ def _change_row(listed: ListedChange) -> tuple[object, ...]:
     name = "whole suite" if kind == "suite" else listed.subject.name
     certainty = phrases.certainty_cell(change.is_suspected)
     levels = (format_decimal_seconds(change.before), format_decimal_seconds(change.after), f"{change.ratio:.2f}")
-    shown = name if kind in ("test", "suite", "stat") else f"{kind} {name}"
+    if kind == "span":
+        name = phrases.SPAN_NAMES.get(name, name)
+    shown = name if kind in ("test", "suite", "stat", "span") else f"{kind} {name}"
     return (*levels, certainty, change.run, (listed.commit or "")[:COMMIT_WIDTH], shown)
 
 

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from akastats.model.verdicts import ChangeVerdict, DurationChange, UnhealthyTest, Verdicts, pack
+from akastats.model.verdicts import (
+    ChangeVerdict,
+    DurationCause,
+    DurationChange,
+    OverBudget,
+    UnhealthyTest,
+    Verdicts,
+    pack,
+)
 from akastats.store import keys
 from tests.delivered_runs import STARTED, deliver_run
 
@@ -53,6 +61,43 @@ def test_slower_tests_are_listed(akastats, server, tmp_path, redis_client):
 
     assert shown.out.splitlines()[1].split() == ["0.100", "0.500", "4.96", "confirmed", run_id, "a.py::b"]
     assert [each["name"] for each in answer["items"]] == ["a.py::b", "a.py::db"]
+
+
+def test_slower_imports_and_spans_have_readable_names(akastats, server, tmp_path, redis_client):
+    """The kind of an import, the phrase of a span."""
+    run_id = deliver_run(server, tmp_path, [("a.py::b", "passed", 0.5)])
+    changes = tuple(
+        ChangeVerdict(
+            DurationChange(label, "e", 0.1, 0.5, 4.0, 6.0, "r0", run_id, run_id, 7, 1e-9, 1.0), is_new=True
+        )
+        for label in ("import::numpy", "span::collect")
+    )
+    put(redis_client, run_id, changes=changes)
+
+    shown, answer = akastats("slower"), akastats("slower", "--json").json
+
+    names = [line.partition(run_id)[2].strip() for line in shown.out.splitlines()[1:]]
+    assert names == ["import numpy", "collection"]
+    assert [(each["kind"], each["name"]) for each in answer["items"]] == [("import", "numpy"), ("span", "collect")]
+
+
+def test_show_explains_the_duration_of_a_run(akastats, server, tmp_path, redis_client):
+    """By its causes, and names what is over its budget."""
+    run_id = deliver_run(server, tmp_path, [("a.py::b", "passed", 0.5)])
+    put(
+        redis_client,
+        run_id,
+        seconds=4.4,
+        usual_seconds=3.11,
+        causes=(DurationCause("test", "a.py::b", 0.67), DurationCause("import", "numpy", 0.6)),
+        over_budget=(OverBudget("import::numpy", 0.75, 0.5, "max_seconds"),),
+    )
+
+    shown = akastats("show", run_id).out
+
+    assert "suite: 4.40 s, typical 3.11 s (+1.29 s: b +0.67 s, import numpy +0.60 s)\n" in shown
+    assert "  750 ms > 500 ms (max_seconds)  import numpy\n" in shown
+    assert "suite: 4.40 s, typical 3.11 s" in akastats("why", run_id).out
 
 
 def test_failures_are_listed(akastats, server, tmp_path):

@@ -24,13 +24,14 @@ function ratioWithInterval({ ratio, low, high }) {
   );
 }
 
-/** Return a link to the subject of a change: a test, fixture, file, label, or the suite. */
+/** Return a link to the subject of a change: a test, fixture, file, import, span, label, or the suite. */
 function changeSubject({ kind, name, label, nodeid, suite }) {
   if (kind === "suite") return el("b", {}, "Whole suite");
   if (kind === "test" && nodeid) return testLink(nodeid, suite);
-  const tag = { fixture: "fixture", collect: "collection" }[kind];
+  const tag = { fixture: "fixture", collect: "collection", import: "import", span: "span" }[kind];
+  const shown = kind === "span" ? (phrases.SPAN_NAMES[name] ?? name) : name.replace(/^::/, "");
   return [
-    el("a", { class: "nodeid", href: viewUrl.stats({ label }) }, breakableText(name.replace(/^::/, ""))),
+    el("a", { class: "nodeid", href: viewUrl.stats({ label }) }, breakableText(shown)),
     tag && [" ", el("span", { class: "tag" }, tag)],
   ];
 }

@@ -14,13 +14,15 @@ const LABEL_KINDS = [
   ["test", "tests"],
   ["fixture::", "fixtures"],
   ["collect::", "files"],
+  ["import::", "imports"],
+  ["span::", "spans of runs"],
   ["run::", "runs"],
   ["errors__", "errors"],
 ];
 
 /** Show the list of labels. */
 export async function view() {
-  const below = "Numbers by label: durations of tests, fixtures and files, and the numbers of your own programs.";
+  const below = "Numbers by label: durations of tests, fixtures, files, imports and spans, and the numbers of your own programs.";
   showPage({
     title: "Stats",
     data: apiUrl.path("labels"),
