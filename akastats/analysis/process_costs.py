@@ -37,16 +37,17 @@ def average_spans(profile: Profile) -> dict[str, float]:
     running = _list_running(profile)
     if not running:
         return {}
-    conftest = _average(profile, "conftest", running)
+    conftest, wait = _average(profile, "conftest", running), _average(profile, "wait", running)
     imports = average_imports(profile)
     spans = {
         "startup": _average_interval(profile, "start", "configured", running) - conftest,
         "conftest": conftest - _sum_imports(profile, "conftest", imports) / len(running),
         "collect": _average_interval(profile, "collection", "collected", running)
         - _sum_imports(profile, "collect", imports) / len(running),
+        "wait": wait,
         "pytest": _average_interval(profile, "configured", "collection", running)
         + _average_interval(profile, "collected", "finished", running)
-        - _average(profile, "wait", running)
+        - wait
         - _sum_tests(profile) / len(running),
         "finish": _average_interval(profile, "finished", "end", [profile.processes.worker.index("")])
         if "" in profile.processes.worker

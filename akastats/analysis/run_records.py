@@ -82,7 +82,7 @@ class RunRecord:
     stats: labels of the numbers that tests recorded with `stat`
     has_budgets: whether the profile has budgets
     imports: mean seconds in each process by imported package, of start-up and collection
-    spans: mean seconds in each process by span of the ledger, without imports, tests, fixtures and waiting
+    spans: mean seconds in each process by span of the ledger, without imports, tests and fixtures
     """
 
     facts: RunFacts

@@ -17,6 +17,8 @@ MAX_CAUSES = 20
 MIN_CAUSE_S = 0.01
 # Maximum difference of a normal machine speed factor from 1.
 NORMAL_SPEED = 0.05
+# Spans before the start of the session, from which the duration of a run counts. Workers begin after it.
+_BEFORE_SESSION = ("startup", "conftest")
 
 _Costs = Mapping[tuple[CauseKind, str], float]
 
@@ -57,7 +59,8 @@ def _measure_costs(record: RunRecord) -> _Costs:
     for package, seconds in record.imports.items():
         costs["import", package] += seconds
     for span, seconds in record.spans.items():
-        costs["span", span] += seconds
+        if record.workers or span not in _BEFORE_SESSION:
+            costs["span", span] += seconds
     return costs
 
 

@@ -89,3 +89,26 @@ def test_slower_spans_do_not_slow_the_machine_of_a_small_suite() -> None:
 
     assert durations.speed_factor is None
     assert {DurationCause("import", name, 0.1) for name in quick} == set(durations.causes)
+
+
+def test_start_up_is_a_cause_in_workers_only() -> None:
+    """The duration of a run without workers begins after it."""
+    before, now = {"startup": 0.5, "conftest": 0.25}, {"startup": 1.0, "conftest": 0.5}
+    alone = explain_difference([make_run(USUAL, spans=before)] * 5, make_run(USUAL, spans=now), None)
+    spread = explain_difference(
+        [make_run(USUAL, workers=2, spans=before)] * 5, make_run(USUAL, workers=2, spans=now), None
+    )
+
+    assert () == alone
+    assert (DurationCause("span", "startup", 0.5), DurationCause("span", "conftest", 0.25)) == spread
+
+
+def test_the_causes_of_workers_sum_to_the_difference() -> None:
+    """One test is 2 s longer, in which the other worker waits."""
+    before = [make_run(USUAL, workers=2, spans={"wait": 0.5})] * 5
+    run = make_run({"test_a": 1.0, "test_prices": 4.0}, workers=2, spans={"wait": 1.5})
+
+    assert explain_difference(before, run, None) == (
+        DurationCause("test", "test_prices", 1.0),
+        DurationCause("span", "wait", 1.0),
+    )
