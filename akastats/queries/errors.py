@@ -117,7 +117,7 @@ class InTest:
     """Failures with one fingerprint of one test, over all runs.
 
     nodeid: node id of the test
-    suite: suite of the test; null without one
+    suite: suite of the test; null if there is none
     count: failures of this test
     """
 

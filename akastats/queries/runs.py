@@ -22,7 +22,7 @@ class Run:
 
     id: id of the run; ids sort by time
     status: running, passed, failed, interrupted, crashed or empty
-    suite: suite of the run; null without one
+    suite: suite of the run; null if there is none
     branch: branch name
     commit: full commit id
     dirty: whether tracked files had uncommitted changes

@@ -23,7 +23,7 @@ class TrendPoint:
 
     run: id of the run
     started: start, epoch seconds
-    suite: suite of the run; null without one
+    suite: suite of the run; null if there is none
     branch: branch name
     commit: full commit id
     status: passed, failed, interrupted, crashed or empty

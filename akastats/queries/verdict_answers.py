@@ -29,7 +29,7 @@ class VerdictsInShort:
 
     run: the run that was analysed
     started: start of the run, epoch seconds
-    suite: suite of the run; null without one
+    suite: suite of the run; null if there is none
     branch: branch name
     base: the branch that failures are compared with
     runs: number of runs in the analysed history, this one included
@@ -124,7 +124,7 @@ class UnhealthyTestAnswer:
     """A test that is not healthy, and the evidence for it.
 
     nodeid: node id of the test
-    suite: suite of the test; null without one
+    suite: suite of the test; null if there is none
     state: state of the test
     rate: share of the first attempts that fail at present, 0 to 1
     low: lower bound of the rate, with a probability of 97.5 %
@@ -138,7 +138,7 @@ class UnhealthyTestAnswer:
     evidence: failing runs that support the state, newest first, at most 20
     workers: attempts per worker, in runs with several workers
     after: tests that ran directly before it more often when it failed than when it passed, the most frequent first
-    cluster: number of its cluster; tests of one cluster fail together; null without one
+    cluster: number of its cluster; tests of one cluster fail together; null if there is none
     quarantine: quarantine of the test; null if it is not in quarantine
     """
 
@@ -186,7 +186,7 @@ class ChangeAnswer:
     kind: kind of the label
     name: node id of a test, directory and name of a fixture, path of a file, otherwise the label
     nodeid: node id of the test; null for other kinds
-    suite: suite of the run; null without one
+    suite: suite of the run; null if there is none
     environment: suite, workers, machine and Python of the compared runs
     before: seconds before the change
     after: seconds after the change
@@ -206,7 +206,7 @@ class ChangeAnswer:
     p: p-value of the t-test: probability of a difference at least this large if the duration did not change
     confidence: probability that the levels differ by at least 10 %, 0 to 1
     group: index into `together`; null if nothing changed at the same run
-    mark: acknowledgement of the change; null without one
+    mark: acknowledgement of the change; null if there is none
     """
 
     id: str

@@ -44,7 +44,7 @@ class QuarantineEntry:
 
     label: label of the test's durations
     nodeid: node id of the test
-    suite: suite of the test; null without one
+    suite: suite of the test; null if there is none
     until: end of the quarantine, epoch seconds
     reason: reason as it was entered
     since: when the test was put into quarantine first, without a gap, epoch seconds

@@ -30,7 +30,7 @@ class TestHistory:
     """A test's newest attempts, newest first, on one page.
 
     nodeid: node id of the test
-    suite: suite of the test; null without one
+    suite: suite of the test; null if there is none
     items: the attempts, newest first
     next: always null, because there is one page
     """
@@ -51,7 +51,7 @@ class TestRow:
     """One test in lists; durations in seconds. A field is null if its value is unknown.
 
     nodeid: node id of the test
-    suite: suite of the test; null without one
+    suite: suite of the test; null if there is none
     runs: number of all attempts
     failure_rate: 0 to 1: the rate of its verdict; without a verdict, of the newest 100 attempts
     avg: mean of all attempts, in seconds
@@ -123,7 +123,7 @@ class GridLine:
     """One test in a grid of tests and runs.
 
     nodeid: node id of the test
-    suite: suite of the test; null without one
+    suite: suite of the test; null if there is none
     cells: one letter per run, newest first, as in `outcomes` of a test; `.` without an attempt in that run
     """
 
