@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from akastats.model.verdicts import pack
+from akastats.model.verdicts import DurationCause, pack
 from akastats.store import keys
 from tests.api.test_runs import put_run
 from tests.api.verdict_values import NAMESPACE, changed, run_id, verdicts
@@ -24,6 +24,28 @@ def test_the_ledger_names_the_spans_of_each_process(call_api, server, tmp_path):
     assert pytest.approx(process["wall"] - 11.0) == process["unexplained"]
     assert ("", []) == (process["worker"], process["imports"])
     assert answer["lacks"]
+
+
+def test_the_ledger_explains_the_difference_to_the_typical_duration(call_api, redis_client, server, tmp_path):
+    """By its causes; null without verdicts."""
+    run = deliver_run(server, tmp_path, SLOW)
+    assert call_api("GET", f"/api/v1/runs/{run}/ledger").json()["difference"] is None
+    causes = (DurationCause("test", "b.py::test_slow", 0.67), DurationCause("fixture", "::database", 0.6))
+    explained = verdicts(run, suite="", seconds=4.4, usual_seconds=3.11, pace=1.02, causes=causes)
+    redis_client.set(keys.verdicts(NAMESPACE, run), pack(explained))
+
+    answer = call_api("GET", f"/api/v1/runs/{run}/ledger").json()
+
+    assert {
+        "seconds": 4.4,
+        "typical": 3.11,
+        "difference": 1.29,
+        "speed_factor": 1.02,
+        "causes": [
+            {"kind": "test", "name": "b.py::test_slow", "seconds": 0.67},
+            {"kind": "fixture", "name": "::database", "seconds": 0.6},
+        ],
+    } == answer["difference"]
 
 
 def test_a_finding_names_the_run_in_which_its_test_became_slower(call_api, redis_client, server, tmp_path):

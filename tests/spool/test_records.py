@@ -46,6 +46,7 @@ HEADER = RunHeader(
     quarantine=True,
     destination=Destination("redis://db", "SHOP"),
     producer="0123456789abcdef" * 2,
+    budgets={"import::numpy": {"max_seconds": 0.5}},
 )
 CONTENTS: list[Content] = [
     HEADER,
@@ -104,6 +105,25 @@ def test_an_attempt_may_lack_its_cpu_times() -> None:
 def test_the_end_may_lack_the_interruption() -> None:
     """Records of an earlier release lack a field with a default."""
     assert RunEnd(1001.0, 0, False) == decode('["end",{"finished":1001,"exit_code":0}]')
+
+
+@pytest.mark.parametrize(
+    ("budgets", "expected"),
+    [
+        (7, None),
+        ({"import::numpy": 7}, {}),
+        (
+            {"import::numpy": {"max_seconds": "x", "max_slowdown": 2, "later": 3}},
+            {"import::numpy": {"max_slowdown": 2.0}},
+        ),
+    ],
+)
+def test_invalid_budgets_of_a_header_are_dropped(budgets: Any, expected: Any) -> None:
+    """The run is delivered without them."""
+    header = decode(json.dumps(["run", {"id": "run-1", "started": 1.0, "budgets": budgets}]))
+
+    assert isinstance(header, RunHeader)
+    assert expected == header.budgets
 
 
 @pytest.mark.parametrize(
