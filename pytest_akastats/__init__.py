@@ -24,9 +24,9 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> object:
     began = None
     try:
         if early_config.known_args_namespace.akastats or early_config.getini("akastats"):
-            from pytest_akastats.activation import measure_imports
+            from pytest_akastats.activation import prepare
 
-            measure_imports(early_config)
+            prepare(early_config)
             began = clock()
     except Exception:
         # The run is recorded without imports; an invalid setting is reported when pytest is configured.
@@ -55,6 +55,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "redact": "regular expressions for additional secrets, one per line; `off` disables redaction",
         "fail-on": "verdicts that fail the run: new, slower, or both with a comma; default: pytest's own result",
         "base": "branch to compare with; default: AKA_STATS_BASE, the pull request's target, the default branch",
+        "workers": "number of workers of `-n auto`: recommended by `akastats plan`; default: that of pytest-xdist",
+        "order": "order of the tests: collected, or longest-first by the durations of earlier runs",
         "wait": "seconds to wait at the end for the run to be delivered; default: 10",
     }
     group = parser.getgroup("akastats", "test-suite statistics (akastats)")
@@ -79,7 +81,7 @@ def pytest_configure(config: pytest.Config) -> None:
             "akastats(max_seconds=None, max_slowdown=None): budget of the test in seconds, and in multiples of "
             "its typical duration; `pytest --akastats` reports tests above it",
         )
-        names = ("akastats", "akastats_quarantine", "akastats_fail_on")
+        names = ("akastats", "akastats_quarantine", "akastats_fail_on", "akastats_order")
         if config.getini("akastats") or any(map(config.getoption, names)):
             from pytest_akastats.activation import activate
 

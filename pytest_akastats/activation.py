@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+# Value of `--akastats-workers`.
+RECOMMENDED = "recommended"
+
 # Options with which pytest runs no tests.
 _WITHOUT_TESTS = (
     *("collectonly", "showfixtures", "show_fixtures_per_test", "setuponly", "setupplan"),
@@ -26,11 +29,18 @@ def activate(config: pytest.Config, epoch: float, conftest_s: float) -> None:
         _refuse_dependent_options(config)
 
 
-def measure_imports(config: pytest.Config) -> None:
-    """Measure the imports of conftest files and test modules; pytest has not been configured yet."""
+def prepare(config: pytest.Config) -> None:
+    """Measure the imports of conftest files and test modules, and answer `-n auto` if the options request it.
+
+    pytest has not been configured yet.
+    """
     from pytest_akastats import session
 
     session.start_import_timer(config)
+    if (config.known_args_namespace.akastats_workers or config.getini("akastats_workers")) == RECOMMENDED:
+        from pytest_akastats.auto_workers import RecommendedWorkers
+
+        config.pluginmanager.register(RecommendedWorkers(), "akastats-workers")
 
 
 def is_on(config: pytest.Config) -> bool:
@@ -47,6 +57,8 @@ def _refuse_dependent_options(config: pytest.Config) -> None:
     """Raise `pytest.UsageError` for options that need a recorded run: ignoring them would hide failures."""
     if config.getoption("--akastats-quarantine"):
         raise pytest.UsageError("--akastats-quarantine: needs --akastats, which fetches the list from the server")
+    if config.getoption("--akastats-order"):
+        raise pytest.UsageError("--akastats-order: needs --akastats, which reads the durations of earlier runs")
     if config.getoption("--akastats-fail-on"):
         raise pytest.UsageError("--akastats-fail-on: needs --akastats, which analyses the run")
 

@@ -14,6 +14,8 @@ from pytest_akastats.fail_on import WORDS
 
 _SUITE = re.compile(r"[A-Za-z0-9._-]{1,64}")
 DEFAULT_WAIT_S = 10.0
+# Values of `--akastats-order`.
+COLLECTED, LONGEST_FIRST = ORDERS = ("collected", "longest-first")
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class Options:
     fail_on: verdicts that fail the run.
     base: branch to compare with.
     budgets: limits of fixtures, files, imports and spans by label.
+    is_longest_first: whether the longest tests run first.
     """
 
     url: str
@@ -42,6 +45,7 @@ class Options:
     fail_on: frozenset[str]
     base: str = ""
     budgets: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    is_longest_first: bool = False
 
 
 def read_options(config: pytest.Config) -> Options:
@@ -49,7 +53,9 @@ def read_options(config: pytest.Config) -> Options:
 
     Raises `pytest.UsageError` for an invalid value.
     """
-    suite, wait = _read_text(config, "suite"), _read_text(config, "wait")
+    suite, wait, workers = (_read_text(config, name) for name in ("suite", "wait", "workers"))
+    if workers not in ("", "recommended"):
+        raise pytest.UsageError(f"--akastats-workers: {workers!r} is not 'recommended'")
     if suite and not _SUITE.fullmatch(suite):
         raise pytest.UsageError(f"--akastats-suite: {suite!r} must have 1 to 64 characters of A-Z a-z 0-9 . _ -")
     directory = _read_text(config, "dir")
@@ -64,6 +70,7 @@ def read_options(config: pytest.Config) -> Options:
         fail_on=_parse_words(_read_text(config, "fail-on")),
         base=_read_text(config, "base"),
         budgets=read_cost_budgets(config.getini("akastats_budgets")),
+        is_longest_first=_parse_order(_read_text(config, "order")),
     )
 
 
@@ -77,6 +84,12 @@ def _parse_words(text: str) -> frozenset[str]:
     if not words <= set(WORDS):
         raise pytest.UsageError(f"--akastats-fail-on: {text!r} is not one of {', '.join(WORDS)}")
     return words
+
+
+def _parse_order(text: str) -> bool:
+    if text not in ("", *ORDERS):
+        raise pytest.UsageError(f"--akastats-order: {text!r} is not one of {', '.join(ORDERS)}")
+    return text == LONGEST_FIRST
 
 
 def _parse_seconds(text: str) -> float:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -36,6 +36,8 @@ LIST_NOT_RECEIVED = f"list not received within {WAIT_S:g} s"
 
 # Maximum number of tests named in the terminal summary.
 MAX_NAMES = 5
+
+ListT = TypeVar("ListT")
 
 
 class Quarantine:
@@ -67,15 +69,8 @@ class Quarantine:
         """Return the list when it is written; an empty one with a problem after the timeout."""
         if self._spool is None:
             return Listed(problem="this run is not delivered")
-        timeout = ListTimeout(self._clock())
-        for _ in range(MAX_POLLS):
-            listed, state = quarantine_list.read(self._spool), shipper_state.read(self._spool)
-            if listed is not None:
-                return listed
-            if timeout.is_over(state, self._clock()):
-                break
-            self._sleep(POLL_S)
-        return Listed(problem=(state.message if state else "") or LIST_NOT_RECEIVED)
+        listed, problem = wait_for_list(quarantine_list.read, self._spool, self._clock, self._sleep)
+        return Listed(problem=problem) if listed is None else listed
 
     def _apply(self, listed: Listed) -> None:
         self.problem = listed.problem
@@ -85,6 +80,24 @@ class Quarantine:
             # Register now, so that an empty list costs tests nothing. pluggy calls the last registered plugin
             # first: before the recorder, which reads the changed report, and before pytest's own count.
             self._config.pluginmanager.register(self.tests, "akastats-quarantined-tests")
+
+
+def wait_for_list(
+    read: Callable[[Path], ListT | None],
+    spool: Path,
+    clock: Callable[[], float] = clocks.monotonic,
+    sleep: Callable[[float], None] = clocks.sleep,
+) -> tuple[ListT | None, str]:
+    """Return the list that the shipper writes beside a spool, or `None` with a problem after the timeout."""
+    timeout = ListTimeout(clock())
+    for _ in range(MAX_POLLS):
+        listed, state = read(spool), shipper_state.read(spool)
+        if listed is not None:
+            return listed, ""
+        if timeout.is_over(state, clock()):
+            break
+        sleep(POLL_S)
+    return None, (state.message if state else "") or LIST_NOT_RECEIVED
 
 
 class ListTimeout:

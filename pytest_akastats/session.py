@@ -30,12 +30,13 @@ from pytest_akastats.import_times import ImportTimer
 from pytest_akastats.internal_errors import describe_error
 from pytest_akastats.machine_memory import read_machine_memory
 from pytest_akastats.names import RecordedNames
-from pytest_akastats.options import Options, read_options
+from pytest_akastats.options import LONGEST_FIRST, Options, read_options
 from pytest_akastats.probe import Probe, WorkerProbe
 from pytest_akastats.recorder import Recorder
 from pytest_akastats.traceback_style import DefaultStyle, is_default
 
 if TYPE_CHECKING:
+    from pytest_akastats.ordering import LongestFirst
     from pytest_akastats.quarantine import Quarantine
 
 
@@ -55,8 +56,11 @@ def register(config: pytest.Config, epoch: float, conftest_s: float) -> None:
     quarantine = _create_quarantine(config, probe) if options.quarantine else None
     if quarantine is not None:
         plugins["akastats-quarantine"] = quarantine
+    ordering = _create_ordering(config, probe) if options.is_longest_first else None
+    if ordering is not None:
+        plugins["akastats-order"] = ordering
     if not is_worker:
-        plugins["akastats-session"] = Session(config, options, probe, quarantine)
+        plugins["akastats-session"] = Session(config, options, probe, quarantine, ordering)
     plugins["akastats-probe"] = probe
     if not is_default(config):
         plugins["akastats-traceback-style"] = DefaultStyle(probe.internal_errors)
@@ -120,6 +124,18 @@ def _create_quarantine(config: pytest.Config, probe: Probe) -> Quarantine | None
     return quarantine
 
 
+def _create_ordering(config: pytest.Config, probe: Probe) -> LongestFirst | None:
+    """Return the plugin that sorts the tests of this process; `None` in a worker without durations."""
+    # Imported late, so that other runs do not import it.
+    from pytest_akastats.ordering import WORKER_INPUT, ControllerLongestFirst, LongestFirst
+
+    worker_input = getattr(config, "workerinput", None)
+    if worker_input is None:
+        return ControllerLongestFirst(config, probe.internal_errors)
+    received = worker_input.get(WORKER_INPUT)
+    return LongestFirst(probe.internal_errors, tuple(received)) if received else None
+
+
 @dataclass(frozen=True)
 class DestinationSettings:
     """Destination of a run.
@@ -152,12 +168,17 @@ class Session:
     """Begins and ends the recording, and writes the summary; a problem is one line of it."""
 
     def __init__(
-        self, config: pytest.Config, options: Options, probe: Probe, quarantine: Quarantine | None = None
+        self,
+        config: pytest.Config,
+        options: Options,
+        probe: Probe,
+        quarantine: Quarantine | None = None,
+        ordering: LongestFirst | None = None,
     ) -> None:
         self._config = config
         self._options = options
         self._probe = probe
-        self._quarantine = quarantine
+        self._quarantine, self._ordering = quarantine, ordering
         self._destination = choose_destination(options, os.environ)
         # Refer to the functions here, because tests may patch `os`. A fork of this process writes no summary.
         self._getpid, self._pid, self._clock = os.getpid, os.getpid(), clocks.monotonic
@@ -211,6 +232,8 @@ class Session:
             detached.start("akastats.shipper", str(writer.path), environment=self._environment(started))
             if self._quarantine is not None:
                 self._quarantine.begin(writer.path, names)
+            if self._ordering is not None:
+                self._ordering.begin(writer.path)
         except Exception as error:
             self._unstarted = describe_error(error)
 
@@ -243,6 +266,7 @@ class Session:
             budgets=self._options.budgets or None,
             argv=redact(" ".join(map(str, config.invocation_params.args)))[:2000],
             quarantine=True if self._quarantine is not None else None,
+            order=LONGEST_FIRST if self._ordering is not None else None,
             nested=True if nesting.outer_run(os.environ) else None,
             destination=self._destination.recorded,
             pid=os.getpid(),

@@ -50,6 +50,7 @@ PLUGIN_LAYERS = (
     },
     {"probe"},
     {"budgets", "quarantine"},
+    {"auto_workers", "ordering"},
     {"recorder"},
     {"session"},
     {"activation"},

@@ -52,6 +52,8 @@ COVERED_BY = {
     "akastats/queries/grid.py": "tests/api/test_lists.py",
     "akastats/queries/labels.py": "tests/api/test_labels.py",
     "akastats/queries/ledger.py": "tests/cli/test_profiler.py",
+    "akastats/shipper/expected_durations.py": "tests/plugin/test_ordering.py",
+    "akastats/spool/duration_list.py": "tests/plugin/test_ordering.py",
     "akastats/queries/shards.py": "tests/api/test_profiler.py",
     "akastats/queries/live_runs.py": "tests/api/test_events.py",
     "akastats/queries/per_test_verdicts.py": "tests/api/test_test_verdicts.py",

@@ -31,7 +31,9 @@ RunOrTest = Annotated[
         metavar="[RUN|NODEID]",
     ),
 ]
-RunArgument = Annotated[str, typer.Argument(help="Id of a run; default: the newest run.", metavar="[RUN]")]
+RunArgument = Annotated[
+    str, typer.Argument(help="Id of a run; default: the newest complete run of the suite.", metavar="[RUN]")
+]
 _PHASE_SECONDS = ("wall (s)", "CPU (s)", "child processes (s)", "waited (s)")
 _FIXTURE_SECONDS = ("setups", "setup (s)", "teardown (s)", "in this test (s)")
 _SECONDS = ("wall (s)", "from (s)", "to (s)", "floor (s)")
@@ -152,6 +154,7 @@ def plan_run(
     fix: Annotated[
         list[str] | None, typer.Option(help="Follow the advice of findings of this kind.", metavar="KIND")
     ] = None,
+    suite: Suite = "",
     url: Url = "",
     namespace: Namespace = "",
     directory: Directory = None,
@@ -165,7 +168,7 @@ def plan_run(
         predicted = sync_redis.run(
             plan.read_plan(
                 config.namespace,
-                _find_run(config, run),
+                run or sync_redis.run(reading.read_newest_complete(config.namespace, suite)).id,
                 numbers,
                 distributions,
                 without or (),

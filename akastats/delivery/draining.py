@@ -14,7 +14,7 @@ from akastats.delivery import checkout
 from akastats.delivery.spool_delivery import UNSOUND, Delivery, Execute, ExecuteAll
 from akastats.embedded import locks
 from akastats.errors import AkastatsError, SpoolError
-from akastats.spool import directories, quarantine_list, recorded_runs, shipper_state
+from akastats.spool import directories, duration_list, quarantine_list, recorded_runs, shipper_state
 from akastats.spool.files import is_locked
 from akastats.spool.format import SUFFIX, VERSION
 from akastats.spool.records import Destination, RunHeader
@@ -33,7 +33,7 @@ OLD = ".old"
 
 # Suffixes of the files beside spools, and the seconds for which they outlive their spool.
 BESIDE = {
-    **dict.fromkeys((".state", ".quarantine", ".checkout", ".tmp", ".lock"), RETENTION_S),
+    **dict.fromkeys((".state", ".quarantine", ".durations", ".checkout", ".tmp", ".lock"), RETENTION_S),
     **dict.fromkeys((".bad", ".refused", recorded_runs.SUFFIX), OLDEST_S),
 }
 
@@ -322,9 +322,10 @@ def _remove_applied(delivery: Delivery, config: Config, execute: Execute, now: C
 
 
 def remove(path: Path) -> None:
-    """Remove a spool, its copies, and the files beside them: state, quarantine list, checkout and lock."""
+    """Remove a spool, its copies, and the files beside them: state, lists for the tests, checkout and lock."""
     for copy in _copies(path):
-        beside = (shipper_state.path_for, quarantine_list.path_for, checkout.path_for, lock_of)
+        lists = (quarantine_list.path_for, duration_list.path_for)
+        beside = (shipper_state.path_for, *lists, checkout.path_for, lock_of)
         for each in (copy, *(path_for(copy) for path_for in beside)):
             each.unlink(missing_ok=True)
 

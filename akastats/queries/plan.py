@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from akastats.analysis.findings.recorded_run import RecordedRun
 from akastats.analysis.findings.rules import RULES, Rule, find_all
+from akastats.analysis.schedule.costs import order_longest_first
 from akastats.analysis.schedule.replay import compute_floor, replay
 from akastats.analysis.schedule.schedulers import SCHEDULERS
 from akastats.errors import NotFoundError
@@ -87,10 +88,10 @@ def read_plan(
     """
     run, recorded = yield from read_recorded_run(namespace, run_id)
     rules = [rule for kind in fixes for rule in _find_rules(recorded, kind)]
-    changed = _change(recorded, without, is_longest_first)
+    changed = _change(recorded, without)
     numbers = list(workers) or _default_numbers(recorded.costs.cpus)
     choices = [
-        _predict(changed, number, dist, rules, fixes)
+        _predict(_order(changed, number, dist) if is_longest_first else changed, number, dist, rules, fixes)
         for number in numbers
         for dist in _list_dists(number, distributions)
     ]
@@ -155,13 +156,14 @@ def _sum_fixes(
     return sum(finding.saving.seconds for finding in findings if finding.kind in fixes)
 
 
-def _change(recorded: RecordedRun, without: Sequence[str], is_longest_first: bool) -> RecordedRun:
+def _change(recorded: RecordedRun, without: Sequence[str]) -> RecordedRun:
     for name in without:
         recorded = _without_fixture(recorded, name)
-    if is_longest_first:
-        tests = tuple(sorted(recorded.costs.tests, key=lambda test: -test.seconds))
-        recorded = replace(recorded, costs=replace(recorded.costs, tests=tests))
     return recorded
+
+
+def _order(recorded: RecordedRun, workers: int, dist: str) -> RecordedRun:
+    return replace(recorded, costs=order_longest_first(recorded.costs, workers, dist))
 
 
 def _without_fixture(recorded: RecordedRun, name: str) -> RecordedRun:

@@ -222,6 +222,33 @@ def read_newest(namespace: str, filters: Mapping[str, str] | None = None) -> Ope
     raise NotFoundError(f"no finished run in namespace {namespace!r}{among}: record one with pytest --akastats")
 
 
+def read_newest_complete(namespace: str, suite: str) -> Operation[Run]:
+    """Read the newest run of a suite that ran all tests; raises `NotFoundError` if there is none.
+
+    Of the newest ten finished runs, one with at least 80 % of the largest number of tests counts: a run with `-k`
+    has fewer.
+
+    suite: name of the suite; empty for runs without a suite
+    """
+    newest = yield from read_matching(
+        namespace, {"suite": suite}, _NEWEST, lambda run: _is_finished(run) and (run.suite or "") == suite
+    )
+    largest = max((run.tests or 0 for run in newest), default=0)
+    for run in newest:
+        if (run.tests or 0) >= _MIN_TESTS * largest:
+            return run
+    raise NotFoundError(
+        f"no finished run of suite {suite!r} in namespace {namespace!r}: record one with pytest --akastats"
+    )
+
+
+_NEWEST, _MIN_TESTS = 10, 0.8
+
+
+def _is_finished(run: Run) -> bool:
+    return run.status in ("passed", "failed") and not run.nested and bool(run.tests)
+
+
 def read_newest_or_running(namespace: str) -> Operation[Run]:
     """Read the newest finished run, else the newest in progress; raises `NotFoundError` without a run."""
     newest_page = yield from read_page(namespace, {})

@@ -40,13 +40,14 @@ from akastats.errors import (
 from akastats.model.findings import Finding
 from akastats.model.verdicts import Verdicts
 from akastats.report.finding_phrases import describe_finding
+from akastats.shipper.expected_durations import read_durations
 from akastats.shipper.lifetime import AFTERLIFE_S, ExitWatch, Lifetime, writer_of
 from akastats.shipper.publishing import ROOT, publish_run
 from akastats.shipper.quarantined_tests import read_quarantine
 from akastats.shipper.sampler import Sampler
 from akastats.shipper.summary import find_costs, summarise_run, summarise_verdicts
 from akastats.shipper.webhook import make_message, post
-from akastats.spool import quarantine_list
+from akastats.spool import duration_list, quarantine_list
 from akastats.spool import shipper_state as states
 from akastats.spool.quarantine_list import Listed
 from akastats.spool.shipper_answer import Answer
@@ -104,6 +105,8 @@ class Shipper:
         # Nothing waits for the history of a run, so its replies do not count as progress of the delivery.
         self._analyser = Analyser(config, self._try_execute)
         self._quarantine: Listed | None = None
+        # Whether the expected durations of the tests were written.
+        self._has_durations = False
         self._answers = 0
         self._reported_at = self._answered_at = 0.0
         # A retried operation receives the replies of its first requests again, which is not progress.
@@ -252,6 +255,7 @@ class Shipper:
     def _apply(self) -> None:
         # Write the list first, because the tests wait for it.
         self._write_quarantine()
+        self._write_durations()
         self.delivery.apply()
         # Bypass `execute`, which counts replies as progress: these also arrive if a full disk lost the run's end.
         self.delivery.store_progress(self._try_execute)
@@ -264,6 +268,14 @@ class Shipper:
         if header is not None and header.quarantine and self._quarantine is None:
             self._quarantine = read_quarantine(self.delivery.builder.suite, self._config, self.execute)
             quarantine_list.write(self.spool, self._quarantine)
+
+    def _write_durations(self) -> None:
+        """Write the expected durations of the tests once, if the header of the run requests them."""
+        header = self.delivery.builder.header
+        if header is not None and header.order and not self._has_durations:
+            expected = read_durations(self.delivery.builder.suite, self._config, self.execute)
+            duration_list.write(self.spool, expected)
+            self._has_durations = True
 
     def _complete_as_crashed(self) -> None:
         self.delivery.complete_as_crashed(time.time())

@@ -66,6 +66,7 @@ class RunHeader(NamedTuple):
     ungrouped: whether node ids lack the group that pytest-xdist appends.
     argv: arguments of pytest.
     quarantine: whether failures of quarantined tests do not fail the run.
+    order: `longest-first` if the plugin sorts the tests by their duration.
     nested: whether the run is inside another recorded run.
     destination: server to which the run is delivered.
     pid: id of the test process.
@@ -102,6 +103,7 @@ class RunHeader(NamedTuple):
     ungrouped: bool | None = None
     argv: str | None = None
     quarantine: bool | None = None
+    order: str | None = None
     nested: bool | None = None
     destination: Destination | None = None
     pid: int | None = None

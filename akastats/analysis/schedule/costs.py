@@ -10,6 +10,7 @@ from statistics import fmean, median
 
 from akastats.analysis.ledger import Ledger, ProcessLedger
 from akastats.analysis.schedule.crowding import measure_crowding
+from akastats.analysis.schedule.order import sort_longest_first
 from akastats.model.profile import Profile
 
 _PHASES = ("setup", "call", "teardown")
@@ -66,6 +67,7 @@ class SuiteCosts:
     finish: time from the last test to the last recorded moment.
     ending: time in which a process that ran tests ends, after its last recorded moment.
     exit: time in which the main process ends; 0 if it was not observed.
+    is_ordered: whether pytest-xdist keeps the order of the scopes of `loadscope` and `loadfile`.
     workers: number of pytest-xdist workers of the run; 0 without workers.
     dist: `--dist` of the run.
     cpus: number of CPUs of the machine.
@@ -86,6 +88,7 @@ class SuiteCosts:
     overhead: float = 0.0
     ending: float = 0.0
     exit: float = 0.0
+    is_ordered: bool = False
 
     @property
     def controller(self) -> float:
@@ -355,6 +358,17 @@ def advance(
     begun = [each for each in used if each not in active]
     active.update((each, find_instance(fixtures[each], nodeid)) for each in begun)
     return ended, begun
+
+
+def order_longest_first(costs: SuiteCosts, workers: int, dist: str) -> SuiteCosts:
+    """Return the costs with the tests in the order of `--akastats-order=longest-first`."""
+    narrow = [at for at, fixture in enumerate(costs.fixtures) if fixture.scope != "session"]
+    instances = [
+        frozenset(f"{at} {find_instance(costs.fixtures[at], test.nodeid)}" for at in narrow if at in test.fixtures)
+        for test in costs.tests
+    ]
+    order = sort_longest_first([test.seconds for test in costs.tests], instances, workers, dist)
+    return replace(costs, tests=tuple(costs.tests[at] for at in order), is_ordered=True)
 
 
 def _find_fixture_costs(

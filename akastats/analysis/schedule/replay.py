@@ -134,7 +134,7 @@ class _Simulation:
 
     def __init__(self, costs: SuiteCosts, workers: int, dist: str) -> None:
         self._costs = costs
-        self._scheduler = make_scheduler(dist, workers, [test.nodeid for test in costs.tests])
+        self._scheduler = make_scheduler(dist, workers, [test.nodeid for test in costs.tests], costs.is_ordered)
         overhead = (WORKER_OVERHEAD - 1.0) * costs.overhead
         self._workers = [_Worker(costs, overhead) for _ in range(workers)]
         self._controller = costs.controller

@@ -79,13 +79,16 @@ class Load(Scheduler):
 class LoadScope(Scheduler):
     """`--dist loadscope` and `loadfile`: all tests of a scope run in one worker."""
 
-    def __init__(self, workers: int, nodeids: Sequence[str], find_scope: Callable[[str], str]) -> None:
+    def __init__(
+        self, workers: int, nodeids: Sequence[str], find_scope: Callable[[str], str], is_ordered: bool = False
+    ) -> None:
         super().__init__(workers, nodeids)
         scopes: dict[str, list[int]] = {}
         for position, nodeid in enumerate(nodeids):
             scopes.setdefault(find_scope(nodeid), []).append(position)
-        # pytest-xdist begins with the scopes that have most tests.
-        self._units = deque(sorted(scopes.values(), key=lambda unit: -len(unit)))
+        # Without --no-loadscope-reorder, pytest-xdist begins with the scopes that have most tests.
+        units = scopes.values() if is_ordered else sorted(scopes.values(), key=lambda unit: -len(unit))
+        self._units = deque(units)
 
     def start(self) -> None:
         """Give each worker one scope, and a second one to those with few tests."""
@@ -159,8 +162,13 @@ class Each(Scheduler):
         """Do nothing, because every worker has all its tests."""
 
 
-def make_scheduler(dist: str, workers: int, nodeids: Sequence[str]) -> Scheduler:
-    """Return the scheduler of a `--dist`; raises `KeyError` for an unknown one."""
+def make_scheduler(dist: str, workers: int, nodeids: Sequence[str], is_ordered: bool = False) -> Scheduler:
+    """Return the scheduler of a `--dist`; raises `KeyError` for an unknown one.
+
+    is_ordered: whether scopes keep their order, as with `--no-loadscope-reorder`
+    """
+    if dist in SCOPES:
+        return LoadScope(workers, nodeids, SCOPES[dist], is_ordered)
     return SCHEDULERS[dist](workers, nodeids)
 
 
