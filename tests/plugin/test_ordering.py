@@ -12,7 +12,7 @@ SUITE = """
 import time
 import pytest
 
-@pytest.mark.parametrize("ms", [1, 2, 60, 30])
+@pytest.mark.parametrize("ms", [1, 50, 300, 200])
 def test_sleeps(ms):
     time.sleep(ms / 1000)
 """
@@ -39,12 +39,12 @@ def started(recorded: Recorded) -> list[str]:
 def test_the_longest_test_of_the_last_run_starts_first(pytester: pytest.Pytester, record: Record) -> None:
     """A test that was not recorded counts as typical."""
     pytester.makepyfile(test_one=SUITE)
-    assert ["test_sleeps[1]", "test_sleeps[2]", "test_sleeps[60]", "test_sleeps[30]"] == started(record("-n0"))
+    assert ["test_sleeps[1]", "test_sleeps[50]", "test_sleeps[300]", "test_sleeps[200]"] == started(record("-n0"))
     pytester.makepyfile(test_one=SUITE + "\ndef test_new():\n    pass\n")
 
     names = started(record("-n0", ORDER))
 
-    assert ["test_sleeps[60]", "test_sleeps[30]", "test_new", "test_sleeps[2]", "test_sleeps[1]"] == names
+    assert ["test_sleeps[300]", "test_sleeps[200]", "test_new", "test_sleeps[50]", "test_sleeps[1]"] == names
 
 
 def test_all_workers_collect_in_the_same_order(pytester: pytest.Pytester, record: Record) -> None:
@@ -54,13 +54,13 @@ def test_all_workers_collect_in_the_same_order(pytester: pytest.Pytester, record
 
     names = started(record("-n2", ORDER))
 
-    assert {"test_sleeps[60]", "test_sleeps[30]"} == set(names[:2])
+    assert {"test_sleeps[300]", "test_sleeps[200]"} == set(names[:2])
 
 
 @pytest.mark.parametrize("dist", ["loadfile", "loadscope"])
 def test_the_longest_file_starts_first(pytester: pytest.Pytester, record: Record, dist: str) -> None:
     """pytest-xdist itself would begin with the file that has most tests."""
-    pytester.makepyfile(test_a=SUITE, test_b="import time\n\ndef test_long():\n    time.sleep(0.2)\n")
+    pytester.makepyfile(test_a=SUITE, test_b="import time\n\ndef test_long():\n    time.sleep(1)\n")
     record("-n0")
 
     assert "test_long" == started(record("-n1", "--dist", dist, ORDER))[0]
