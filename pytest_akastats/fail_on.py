@@ -77,7 +77,7 @@ def _find_obstacle(verdicts: RunVerdicts, counts: Mapping[str, int], was_stopped
 def _find_unexplained(labels: Mapping[str, int], counts: Mapping[str, int], is_red: bool) -> str:
     """Return why the labels do not explain the result; empty if they do.
 
-    Other plugins can fail a run too.
+    Another plugin may have failed the run.
     """
     if sum(labels.values()) != counts.get("failed", 0) + counts.get("errors", 0):
         return "not every failure has a label"

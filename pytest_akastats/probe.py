@@ -35,7 +35,8 @@ QUARANTINED = "_akastats_quarantined"
 # The phase of an exception that failed a collection.
 COLLECT = "collect"
 
-# Seconds between two reports with fixture times; if a worker dies, at most these times are lost.
+# Minimum seconds between two reports with fixture times. If a worker dies, the times since its last such report
+# are lost.
 FLUSH_S = 1.0
 
 # Minimum duration of a phase in seconds whose garbage collections are recorded.
@@ -48,8 +49,8 @@ PHASES = ("setup", "call", "teardown")
 
 # The phase of imports during the tests.
 TESTS = "tests"
-# Minimum seconds of an import that is recorded there, and maximum number of imports between two reports. Both keep
-# the profile small, because every test may import the same modules again.
+# Minimum seconds of a recorded import during the tests, and maximum number of recorded imports between two
+# reports. Both keep the profile small, because every test may import the same modules again.
 MIN_IMPORT_S = 0.001
 MAX_IMPORTS = 1_000
 
@@ -119,17 +120,19 @@ class Probe:
         self._cpu: dict[str, float] = {}
         # CPU seconds of the children at the last reading, and by phase since the start of the test.
         self._children_cpu: dict[str, float] = {"": read_children_cpu()}
-        # Seconds without use of the CPU, at the end of the last phase; their start does not matter.
+        # Wall time minus CPU time at the end of the last phase, in seconds. Only differences of two values are
+        # used.
         self._waited = 0.0
-        # The test of the last phase; the fixtures of the last finished one, and those that its function requests.
+        # The test of the last phase. Names of the fixtures of the last finished test, and the arguments of its
+        # function.
         self._item: pytest.Item | None = None
         self._fixture_names: Any = None
         self._arguments: Any = None
-        # Whether the running test began before the previous one ended, so that the readings mix several tests.
+        # Whether the running test began before the previous test ended. Then the readings mix several tests.
         self._overlaps = False
         # Exception classes by node id and phase.
         self._raised: dict[tuple[str, str], str] = {}
-        # The last failure that was logged, and failures that are not logged yet, by node id.
+        # The last failure that pytest logged; failures that it has not logged yet, by node id.
         self._logged: pytest.TestReport | None = None
         self._unlogged: dict[str, list[tuple[pytest.TestReport, str]]] = {}
         self._flushed = 0.0
@@ -189,7 +192,7 @@ class Probe:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[Any]) -> None:
-        # Called right after each phase, even by plugins that run a test without logging it (reruns).
+        # pytest calls this hook right after each phase. Plugins that rerun a test without logging it call it too.
         try:
             when = call.when
             self._ended[when] = now = self._clock()
@@ -206,7 +209,7 @@ class Probe:
             self.internal_errors.note(error)
 
     def _note_children(self, when: str) -> None:
-        """Note the CPU seconds of the children whose end was awaited in a phase."""
+        """Note the CPU seconds of child processes whose end the test awaited in a phase."""
         total = read_children_cpu()
         if total > self._children_cpu[""]:
             self._children_cpu[when] = total - self._children_cpu[""]
@@ -222,7 +225,8 @@ class Probe:
             name = type(raised if wrapped is None else wrapped).__name__
             self._raised[node.nodeid, COLLECT] = escape_surrogates(name)
         elif report is not self._logged:
-            # Logged later, or never: pytest-retry and flaky do not log an attempt that they retry.
+            # pytest logs this report later, or never: pytest-retry and flaky do not log an attempt that they
+            # retry.
             name = escape_surrogates(call.excinfo.typename)
             self._unlogged.setdefault(node.nodeid, []).append((report, name))
 
@@ -429,7 +433,8 @@ class Probe:
         for collector in (*self.lasting, *self.collectors):
             points, collector.recorded_stats = collector.recorded_stats, []
             taken += map(tuple, points)
-        # The collector of a test ends with it. Otherwise 10,000 tests would each iterate over 10,000 collectors.
+        # Forget the collectors at the end of a test. Otherwise each of 10,000 tests would iterate over 10,000
+        # collectors.
         self.collectors.clear()
         return tuple(taken)
 
@@ -552,9 +557,9 @@ class FixtureTimer:
     def __init__(self, clock: Callable[[], float], internal_errors: InternalErrors) -> None:
         self.clock = clock
         self.internal_errors = internal_errors
-        # The seconds of nested measurements, for each open measurement, innermost last.
+        # For each open measurement, innermost last: the seconds of measurements inside it.
         self.nested: list[float] = []
-        # The test that runs.
+        # Node id of the running test.
         self.nodeid = ""
         # Setups of fixtures with a scope beyond a function: base id, name, node id, seconds.
         self._builds: list[tuple[str, str, str, float]] = []
@@ -599,7 +604,8 @@ class FixtureTimer:
 class TimedFixture:
     """Measures one setup and teardown of a fixture.
 
-    pytest calls finalizers in reverse order, so the two of this class enclose those of the fixture.
+    pytest calls finalizers in reverse order, so the two finalizers of this class run before and after those of the
+    fixture.
     """
 
     __slots__ = ("_fixturedef", "_owner", "_start", "_totals")
@@ -655,7 +661,7 @@ def _is_internal(fixturedef: pytest.FixtureDef[Any]) -> bool:
 
 
 def _list_requested(names: list[str], definitions: Mapping[str, Any]) -> set[str]:
-    """Return the names of fixtures and of those that they request themselves."""
+    """Return the names of fixtures, and of all fixtures that they request directly or indirectly."""
     requested: set[str] = set()
     while names:
         name = names.pop()
@@ -665,7 +671,7 @@ def _list_requested(names: list[str], definitions: Mapping[str, Any]) -> set[str
     return requested
 
 
-# The function of the fixture that pytest creates for each direct parameter of a test.
+# Name of the function of the fixtures that pytest creates for direct parameters of a test.
 _PARAMETER = "get_direct_param_fixture_func"
 
 # pytest runs xunit-style setup functions as fixtures with generated names; users know the function's name.

@@ -53,26 +53,27 @@ from pytest_akastats.internal_errors import note_errors
 from pytest_akastats.names import Location, RecordedNames, remove_group
 from pytest_akastats.probe import ATTRIBUTE, QUARANTINED, Probe, Readings
 
-# Number of redacted names in the cache, because a test's name is written three times.
+# Maximum number of redacted names in the cache. Each name is written three times.
 CACHED_NAMES = 1024
 
-# If pytest's clock differs by more seconds from the probe's at the end of a test, a test has moved it.
+# Maximum difference between pytest's clock and the probe's at the end of a test, in seconds. A larger one means
+# that a test has moved the clock.
 MAX_DRIFT_S = 1.0
 
 # Outcomes that pytest itself reports. Retry plugins report others for attempts that they will repeat.
 OUTCOMES = ("passed", "failed", "skipped")
 WITHOUT_ERROR = ("passed", "skipped")
 
-# Readings of a test that ran in a fork, which has no probe.
+# Readings of a test that ran in a forked process, where there is no probe.
 NO_READINGS: Readings = (None, "", (), (), (), (), (), None, None, (), ())
 
-# CPU seconds of the phases of such a test: -1 microsecond stands for unknown.
+# CPU seconds of the phases of a test in a forked process: -1 microsecond means unknown.
 NO_CPU = (-1e-6, -1e-6, -1e-6)
 
-# The phase that pytest-xdist reports for a test in which a worker died.
+# Phase that pytest-xdist reports for the test during which a worker died.
 CRASHED = "???"
 
-# The reports of a test that has not ended, in the order of PHASES.
+# Reports of a running test in the order of PHASES; `None` for phases that have not ended.
 Held = list["pytest.TestReport | None"]
 POSITION = {"setup": 0, "call": 1, "teardown": 2}
 
@@ -83,7 +84,7 @@ _NONE: Held = [None, None, None]
 
 
 class Recorder:
-    """Writes pytest's reports as spool records, in the controller or the only process."""
+    """Writes pytest's reports as spool records, in the controller of pytest-xdist or in the only process."""
 
     # After pluggy has listed the attributes of a plugin, CPython finds attributes in a dictionary more slowly.
     # Without slots, a test takes 24,000 instructions more, which is 1 % of a trivial one.
@@ -131,7 +132,8 @@ class Recorder:
         self._name = lru_cache(CACHED_NAMES)(names)
         self._is_grouped = is_grouped
         self._directory = directory
-        # Reports of running tests by worker (empty for this process) and node id: plugins run several at once.
+        # Reports of running tests by worker (empty for this process) and node id. Some plugins run several tests
+        # at once.
         self._held: defaultdict[str, dict[str, Held]] = defaultdict(dict)
         # Start of the recording in epoch seconds; no test starts earlier.
         self._started = probe.wall()
@@ -143,13 +145,13 @@ class Recorder:
         self._running = _NONE
         self.internal_errors = probe.internal_errors
         self._interrupted = False
-        # The first problem of a worker's recording.
+        # The first problem that a worker had while recording; empty if there is none.
         self._elsewhere = ""
-        # The problem of the first invalid marker, and the tests with invalid markers.
+        # Problem of the first invalid marker, and node ids of all tests with invalid markers.
         self._marker_problem = ""
         self._invalid_tests: set[str] = set()
         self._planned = 0
-        # Numbers of the combinations of fixtures that were written.
+        # Number of each combination of fixtures that is already in the spool.
         self._fixture_sets: dict[tuple[tuple[str, ...], ...], int] = {}
         # Failed collections that pytest has not reported yet.
         self._unreported: list[pytest.CollectReport] = []
@@ -172,7 +174,7 @@ class Recorder:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        # The first branches handle the most common case, a started test that passes in this process.
+        # Handle the most common case first: a test that passes in this process.
         try:
             if report.location is self._location and report.outcome == "passed":
                 setup, call, _ = self._running
@@ -231,8 +233,8 @@ class Recorder:
     @pytest.hookimpl(optionalhook=True)
     @note_errors
     def pytest_xdist_node_collection_finished(self, node: Any, ids: Sequence[str]) -> None:
-        """Record the number of tests that a worker collected; all collect the same, and each test runs once."""
-        # With `--dist each` every worker runs every test, so the number is known only after the last collection.
+        """Record the number of tests that a worker collected; all workers collect the same tests."""
+        # With `--dist each` every worker runs every test, so the number of one worker is not that of the run.
         if node.config.getoption("dist", "") != "each":
             self._write_planned(len(ids))
 
@@ -344,8 +346,8 @@ class Recorder:
             self._end_attempt(held, report)
         elif report.when != "setup" and held[1] is not None:
             self._end_call(held, report)
-        # A copy, because pytest-retry changes the outcome of a report that it has already logged.
-        # A phase that a plugin adds counts as part of the call.
+        # Copy the report, because pytest-retry changes the outcome of a report that it has already logged. A phase
+        # that a plugin adds counts as part of the call.
         held[POSITION.get(str(report.when), 1)] = copy.copy(report)
 
     def _error(self, report: pytest.TestReport, worker: str, raised: str) -> None:
@@ -359,7 +361,7 @@ class Recorder:
         self._write_content(Failure(name, worker, str(report.when), kind, raised, text, now))
 
     def _nodeid(self, report: pytest.TestReport) -> str:
-        """Return the node id under which the reports of a test are stored, even if a conftest changed it."""
+        """Return the key of a test's reports: its node id, even if a conftest has changed that of the report."""
         return self._started_id if report.location is self._location else report.nodeid
 
     def _get_recorded_name(self, report: pytest.TestReport) -> str:
@@ -404,7 +406,7 @@ class Recorder:
 
     def _finish(self, held: Held, teardown: pytest.TestReport | None, worker: str, readings: Readings) -> None:
         setup, call, _ = held
-        # An attempt ends only after at least one report.
+        # At least one report exists when an attempt ends.
         nodeid = self._get_recorded_name(next(filter(None, (teardown, call, setup))))
         if readings[5]:
             self._write_retried(nodeid, worker, readings[5])
@@ -505,7 +507,7 @@ class Recorder:
         if theirs > ours:
             if theirs > start + ours - self._started:
                 return start, o0, o1, o2
-            # A plugin ran the bodies before pytest called them.
+            # A plugin ran the body of the test before pytest called it.
             start = self._start(setup, call, teardown)
         return start, d0, d1, d2
 
@@ -602,5 +604,5 @@ def _letter(report: pytest.TestReport | None) -> str:
     return report.outcome[0] if report.outcome in OUTCOMES else RERUN
 
 
-# For a test with an expected failure, "skipped" means that it failed, and "passed" that it did not.
+# The report of a test with an expected failure is "skipped" if the test failed, and "passed" if it did not.
 _EXPECTED = {"skipped": "x", "passed": "X", "failed": "f"}

@@ -65,7 +65,7 @@ def register(config: pytest.Config, epoch: float, conftest_s: float) -> None:
     if not is_default(config):
         plugins["akastats-traceback-style"] = DefaultStyle(probe.internal_errors)
     plugins["akastats-markers"] = BudgetMarkers(config, probe.internal_errors)
-    # Last, so that an error above registers no plugin.
+    # Register last, so that no plugin is registered after an error above.
     for name, plugin in plugins.items():
         config.pluginmanager.register(plugin, name)
     config.stash[PROBE] = probe
@@ -85,7 +85,7 @@ _IMPORT_TIMER = pytest.StashKey[ImportTimer]()
 
 
 def start_import_timer(config: pytest.Config) -> None:
-    """Measure imports until the end of the collection, or of the session."""
+    """Measure imports from now until the end of the session."""
     timer = config.stash[_IMPORT_TIMER] = ImportTimer()
     timer.start()
     config.add_cleanup(timer.stop)
@@ -98,7 +98,7 @@ def _isolate_pushes(config: pytest.Config, options: Options) -> None:
     try:
         settings = configuration.read_environment({**os.environ, **_list_variables(options)})
     except ConfigError:
-        # The session reports this when it begins.
+        # The session reports this error when it begins.
         return
     config.add_cleanup(configuration.config.isolate_pushes(settings.namespace))
 
@@ -111,7 +111,7 @@ def _list_variables(options: Options) -> dict[str, str]:
 
 def _create_quarantine(config: pytest.Config, probe: Probe) -> Quarantine | None:
     """Return the quarantine plugin of this process; `None` in a worker without a list."""
-    # Imported late, so that runs without quarantine do not import it.
+    # Import late, because runs without quarantine do not need it.
     from pytest_akastats.quarantine import WORKER_INPUT, ControllerQuarantine, Quarantine
 
     worker_input = getattr(config, "workerinput", None)
@@ -126,7 +126,7 @@ def _create_quarantine(config: pytest.Config, probe: Probe) -> Quarantine | None
 
 def _create_ordering(config: pytest.Config, probe: Probe) -> LongestFirst | None:
     """Return the plugin that sorts the tests of this process; `None` in a worker without durations."""
-    # Imported late, so that other runs do not import it.
+    # Import late, because runs without this option do not need it.
     from pytest_akastats.ordering import WORKER_INPUT, ControllerLongestFirst, LongestFirst
 
     worker_input = getattr(config, "workerinput", None)
@@ -180,7 +180,8 @@ class Session:
         self._probe = probe
         self._quarantine, self._ordering = quarantine, ordering
         self._destination = choose_destination(options, os.environ)
-        # Refer to the functions here, because tests may patch `os`. A fork of this process writes no summary.
+        # Keep references to the functions, because tests may patch `os`. A forked process has another pid and
+        # writes no summary.
         self._getpid, self._pid, self._clock = os.getpid, os.getpid(), clocks.monotonic
         self._recorder: Recorder | None = None
         self._spool: Path | None = None
@@ -319,7 +320,7 @@ class Session:
             for line in summary.format_summary(state, problem, self._spool, self._config.get_verbosity()):
                 reporter.write_line(line)
         finally:
-            # `--akastats-fail-on` applies even if the summary cannot be written.
+            # Apply `--akastats-fail-on` even if the summary cannot be written.
             self._decide(reporter, state, problem)
         if self._recorder is not None and self._recorder.marker_problem:
             reporter.write_line(f"akastats: {escape_unprintable(self._recorder.marker_problem)}")

@@ -45,7 +45,10 @@ class Lease:
     _keeper_lock: Path = field(repr=False)
 
     def release(self) -> None:
-        """Release the claim; a second call does nothing. The server ends soon after its last user."""
+        """Release the claim; a second call does nothing.
+
+        The server ends soon after the last user has released it.
+        """
         self._claim.close()
 
     def end(self) -> None:

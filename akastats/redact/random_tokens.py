@@ -46,9 +46,9 @@ def _classes() -> Classes:
 
 CLASSES = _classes()
 
-#: Shorter words never count as tokens.
+#: Minimum length of a token in characters.
 SHORTEST = 16
-#: Longer words are data, not tokens.
+#: Maximum length of a token in characters; longer words are data.
 _LONGEST = 300
 #: Minimum scores of a random word, in nats; words of letters alone require a higher one.
 _SCORE, _SCORE_OF_LETTERS = 17.0, 25.0
@@ -68,7 +68,7 @@ _ORDINARY = late(
     r"|abcdefg|bcdfgh|01234567|12345678|23456789",
     re.IGNORECASE,
 )
-# A string that begins with the name of a digest contains one.
+# Beginning of a string that contains a digest: its name.
 _DIGEST = late(r"(?:sha-?\d{1,3}|md5|blake2[bs])[-:=_]", re.IGNORECASE)
 _DIGEST_BEFORE = late(r"(?:sha-?\d{1,3}|md5|blake2[bs]|nix/store)[-:=/]\Z", re.IGNORECASE)
 #: First bytes of files in base64: pictures, archives, pickles.

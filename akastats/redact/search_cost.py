@@ -30,7 +30,8 @@ _LATIN = tuple(map(chr, range(256)))
 _ALL: _Characters = frozenset((*_LATIN, *_BEYOND))
 _NONE: _Characters = frozenset()
 
-#: A repeat of an item that can match in several ways is bounded only up to this many times.
+#: Maximum number of repeats of an item that can match in several ways; the cost of more repeats counts as
+#: unbounded.
 _MOST_NESTED = 8
 _CHARACTERS = ("LITERAL", "NOT_LITERAL", "ANY", "IN")
 _CONDITIONS = ("AT", "ASSERT", "ASSERT_NOT", "GROUPREF", "GROUPREF_EXISTS")
