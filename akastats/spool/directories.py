@@ -21,14 +21,14 @@ def list_candidates(directory: Path, environ: Mapping[str, str]) -> Iterator[Pat
 
 
 def list_alternatives(directory: Path, environ: Mapping[str, str]) -> list[Path]:
-    """Return the other directories of the same project, in which a writer may have continued a spool."""
+    """Return the project's other spool directories, in which a writer may have continued a spool."""
     home = directory.parent
     project = home.name if _is_apart(home) else _project(home)
     return [path for path in _apart(project, environ) if path != directory]
 
 
 def _is_apart(home: Path) -> bool:
-    """Return whether `home` is a project's directory outside of the project itself."""
+    """Return whether `home` is the directory that akastats uses for a project outside the project itself."""
     return home.parent.name in ("akastats", f"akastats-{_user()}") and bool(_PROJECT.fullmatch(home.name))
 
 
@@ -55,8 +55,8 @@ def _user() -> int | str:
 def check_spool_directory(directory: Path) -> str:
     """Return why a spool directory must not be read or written; empty if it may be.
 
-    The directory and our directories above it must belong to this user or root, must not be links, and must not be
-    writable by others. In a shared directory, another user could have created them first.
+    The directory and the akastats directories above it must belong to this user or root. They must not be links or
+    writable by others, because another user can create them first in a shared directory.
     """
     above = [directory, directory.parent]
     if _is_apart(directory.parent):
@@ -71,8 +71,8 @@ def check_spool_directory(directory: Path) -> str:
 def restrict_spool_directory(directory: Path) -> None:
     """Remove other users' permissions on a project's spool directory and on the `.akastats` above it.
 
-    Files that they created before still belong to them, and are not read. Modes of shared directories and of
-    directories behind links are not changed.
+    Files that other users created earlier still belong to them, and akastats does not read these files. Modes of
+    shared directories and of directories behind links stay unchanged.
     """
     if not _is_apart(directory.parent):
         trust.restrict_to_owner(directory.parent, 0o755)

@@ -1,6 +1,6 @@
 """Create and check the files of spools: accessible to one user, never through a link, independent of the umask.
 
-All names that are used during tests are bound here at import, as in `writer`.
+All names that are used during tests are bound at import, because tests may patch `os`.
 """
 
 from __future__ import annotations
@@ -31,9 +31,10 @@ try:
     from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, flock
     from os import O_CLOEXEC, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, fchmod, pread
 except ImportError:
-    # Windows lacks these modules; there this module can only be imported.
+    # Windows lacks these names. On Windows, this module can be imported but not used.
     pass
 
+# Maximum number of bytes per read while a spool is copied.
 COPY_BYTES = 64 * 1024
 
 
@@ -51,7 +52,7 @@ def prepare(directory: Path) -> None:
     try:
         descriptor = open_file(ignore, _flags() | O_CREAT | O_EXCL, 0o600)
     except OSError:
-        # It exists, or cannot be created; neither prevents recording.
+        # The file exists or cannot be created. Recording works in both cases.
         return
     try:
         write(descriptor, b"*\n")
@@ -68,7 +69,7 @@ def _check(directory: Path) -> None:
 
 
 def _make(directory: Path) -> None:
-    """Create the missing directories of a path with their modes, because a umask of 0777 would deny us access."""
+    """Create the missing directories of a path with mode 0700, independent of the umask."""
     try:
         mkdir(directory, 0o700)
     except FileExistsError:
@@ -91,12 +92,12 @@ def create_file(path: Path) -> int:
     return descriptor
 
 
-# Another process that checks the lock holds it for microseconds.
+# Maximum number of attempts to lock a spool. A process that calls `is_locked` holds the lock for microseconds.
 LOCK_TRIES = 20
 
 
 def lock(descriptor: int) -> bool:
-    """Lock an open spool until its process closes it or ends; return whether it is locked.
+    """Lock an open spool until this process closes the file or ends; return whether that succeeded.
 
     The lock shows that a run is in progress, even without /proc or from another container.
     """
@@ -107,7 +108,7 @@ def lock(descriptor: int) -> bool:
         except BlockingIOError:
             continue
         except OSError:
-            # A file system without locks.
+            # The file system does not support locks.
             return False
     return False
 
@@ -138,7 +139,10 @@ def get_file_id(descriptor: int) -> tuple[int, int]:
 
 
 def copy_content(source: int, target: int, size: int, head: bytes) -> None:
-    """Copy `size` bytes; without a source write only `head`, the first records, followed by a hole."""
+    """Copy `size` bytes from the start of `source` to `target`; raise `OSError` if some are missing.
+
+    A `source` of -1 means that the old file is lost. Then `target` gets `head`, the first records, and a hole.
+    """
     if source < 0:
         write(target, head[:size])
         ftruncate(target, size)

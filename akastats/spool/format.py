@@ -1,8 +1,8 @@
 """Encode and decode the lines of a spool.
 
-A spool is ASCII lines, each `crc32 length body`, the body `seq json`. The CRC (eight hex digits) and the length
-(bytes) are those of the body, so that a damaged line is detected. `seq` counts from 1. The JSON is an array, whose
-first element is the kind:
+A spool consists of ASCII lines of the form `crc32 length body`; the body has the form `seq json`. The CRC (eight
+hex digits) and the length (bytes) of the body make damaged lines detectable. `seq` counts from 1. The JSON is an
+array, whose first element is the kind:
 
 | kind | further elements |
 |---|---|
@@ -11,10 +11,10 @@ first element is the kind:
 | `began` | node id, time |
 | `error` | node id, worker, phase, kind (`failed`, `rerun`, `subtest`, `crash`), class, text, time |
 | `test` | node id, worker, phases (one letter each), start time, setup, call, teardown, CPU time of the three |
-| `metrics` | worker, an object: whole numbers by name, of its next attempts until another record changes them |
-| `costs` | worker, an object: whole numbers by name, of its next attempt only |
+| `metrics` | worker, an object: whole numbers by name, for its next attempts until another record changes them |
+| `costs` | worker, an object: whole numbers by name, for its next attempt only |
 | `fixture_set` | number to which `metrics` refer, list of fixture names, list of those that only `autouse` adds |
-| `process` | worker, an object of moments, one of durations, process id or 0; further records add to it |
+| `process` | worker, an object of moments, an object of durations, process id or 0; later records add to it |
 | `imports` | worker, `conftest`, `collect` or `tests`, list of [package, modules, seconds, node id, compiled] |
 | `builds` | worker, list of [base id, name, node id, seconds]: setups of fixtures with a scope beyond a function |
 | `budget` | node id, an object: `max_seconds`, `max_slowdown`, from the test's markers |
@@ -42,14 +42,14 @@ from typing import Any
 VERSION = 1
 SUFFIX = ".aks"
 
-#: Maximum size of a record, which bounds a reader's memory and the loss by a damaged record.
+#: Maximum number of bytes per record. It limits the memory of a reader, and the data lost with a damaged record.
 MAX_RECORD_BYTES = 64 * 1024
 
 #: The phases of a test, in the order of its letters.
 PHASES = ("setup", "call", "teardown")
 ABSENT, PASSED, FAILED, SKIPPED, XFAILED, XPASSED, RERUN = "-pfsxXr"
 
-# Templates of the records that are written for every test; `%s` of a node id is its JSON with quotes.
+# Templates of the records that are written for every test. A node id is inserted as JSON, with its quotes.
 BEGAN = '["began",%s,%d]'
 ATTEMPT = '["test",%s,"%s","%s",%d,%d,%d,%d,%d,%d,%d]'
 PASSED_ATTEMPT = '["test",%s,"","ppp",%d,%d,%d,%d,%d,%d,%d]'
@@ -57,8 +57,8 @@ PASSED_ATTEMPT = '["test",%s,"","ppp",%d,%d,%d,%d,%d,%d,%d]'
 # The start of a line: CRC and length of its body.
 _HEAD = re.compile(rb"([0-9a-f]{8}) ([1-9]\d{0,5}) ")
 
-# Maximum number of line starts in damaged bytes. More indicate an attack, because each costs a CRC of up to 64
-# KiB.
+# Maximum number of line starts that are tried per damaged line. Each one costs a CRC of up to 64 KiB, so a crafted
+# file could otherwise block the reader.
 _MAX_HEADS = 100
 
 
@@ -73,7 +73,7 @@ def _finite(text: str) -> float:
     return number
 
 
-# JSONDecoder.decode also skips white space, which akastats does not write; that takes half of its time.
+# JSONDecoder.decode spends half of its time on skipping white space, which akastats does not write.
 _scan = JSONDecoder(parse_constant=_refuse, parse_float=_finite).scan_once  # type: ignore[attr-defined]  # not in its stub
 
 
@@ -118,7 +118,7 @@ def decode_line(written: bytes) -> Record | None:
     """Return the record of one line without its newline; `None` if the line is not valid."""
     crc, _, rest = written.partition(b" ")
     length, _, body = rest.partition(b" ")
-    # Compared as bytes, because int() would accept signs and underscores.
+    # Compare bytes, because int() would also accept signs and underscores.
     if b"%08x %d" % (crc32(body), len(body)) != crc + b" " + length:
         return None
     seq, _, content = body.partition(b" ")
@@ -136,7 +136,7 @@ def decode_line(written: bytes) -> Record | None:
 def find_records(damaged: bytes) -> Iterator[EmbeddedRecord]:
     """Yield the complete records inside a damaged line: several joined lines, or a record after invalid bytes.
 
-    A text inside a record cannot contain another record, because its quotation marks are escaped.
+    A text inside a record never looks like another record, because quotation marks in texts are escaped.
     """
     at = 0
     for _ in range(_MAX_HEADS):
@@ -152,7 +152,10 @@ def find_records(damaged: bytes) -> Iterator[EmbeddedRecord]:
 
 
 def shorten(content: str, limit: int = MAX_RECORD_BYTES - 64) -> str:
-    """Return a record's JSON with its longest texts truncated to at most `limit` bytes."""
+    """Return a record's JSON, with its longest texts truncated until it has at most `limit` bytes.
+
+    Texts keep at least 8 characters, so a record with very many texts can remain longer.
+    """
     value = loads(content)
     size = limit
     while len(content) > limit and size > 16:

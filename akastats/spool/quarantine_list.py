@@ -1,4 +1,7 @@
-"""The quarantined tests of a run, whose failures do not count: a file beside its spool. Imports nothing heavy."""
+"""The quarantined tests of a run, whose failures do not count: a file beside its spool.
+
+This module imports only small modules, because the test process loads it.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,7 @@ def write(spool: Path, listed: Listed) -> None:
 
 
 def read(spool: Path) -> Listed | None:
-    """Return the quarantine list of a spool; `None` before it is written."""
+    """Return the quarantine list of a spool; `None` if there is no readable list yet."""
     for path in shipper_state.newest_first(path_for(spool)):
         try:
             return Listed(**json.loads(trust.read_trusted(path)))

@@ -12,17 +12,18 @@ from akastats.errors import SpoolError
 from akastats.spool.directories import check_spool_directory
 from akastats.spool.format import MAX_RECORD_BYTES, Record, decode_line, find_records
 
+# Maximum number of bytes per read, unless the caller passes another.
 CHUNK_BYTES = 256 * 1024
 
-# Maximum length of a line: a record with its CRC and length. A longer sequence without a newline is not a record.
+# Maximum number of bytes per line, which has a record, its CRC and its length. A longer line is damaged.
 MAX_LINE_BYTES = MAX_RECORD_BYTES + 64
 
-# Maximum number of damaged pieces whose positions are recorded, and of bytes that are saved; all pieces are
-# counted.
+# Maximum number of damaged pieces per spool whose positions are recorded. All damaged pieces are counted.
 MAX_PIECES = 1000
+# Maximum number of damaged bytes per spool that `set_aside` saves.
 MAX_SAVED_BYTES = 1024 * 1024
 
-# Neither saved nor counted: a byte order mark and carriage returns, which other systems' tools add.
+# Bytes that do not count as damage: a byte order mark and carriage returns, which tools of other systems add.
 _DECORATION = b"\xef\xbb\xbf\r"
 
 
@@ -30,8 +31,8 @@ class Reader:
     """Reader of one spool: each `read` returns some of the records added since the last one.
 
     A file that others own or can write to is read only if the user named it or its directory (`is_named`).
-    The file stays open, so it may be deleted meanwhile. A longer file of the same name in one of the directories
-    `elsewhere` is the continuation of the spool by its writer.
+    The file stays open, so reading continues even after the file is deleted. If one of the directories `elsewhere`
+    contains a longer file with the same name, its writer moved there, and the reader continues in that file.
     """
 
     def __init__(self, path: Path, elsewhere: Sequence[Path] = (), is_named: bool = False) -> None:
@@ -54,7 +55,7 @@ class Reader:
         """Return the intact records of the next part of the file, in order; empty at the end.
 
         A last line without a newline is incomplete and waits for the rest. Raises `FileNotFoundError` if there is
-        no file, `SpoolError` if it is a directory, a pipe or a device.
+        no file, and `SpoolError` if the path is not a regular file or is not trusted.
         """
         records: list[Record] = []
         while not records:
@@ -65,7 +66,7 @@ class Reader:
         return records
 
     def finish(self) -> list[Record]:
-        """Return the records in a last line without a newline; for a spool without a writer."""
+        """Return the records in a last line without a newline; call this only if the spool has no writer."""
         rest, self._tail = self._tail, b""
         return list(self._extract(rest, self._offset - len(rest)))
 
@@ -101,7 +102,7 @@ class Reader:
             except FileNotFoundError:
                 continue
             except (OSError, SpoolError) as error:
-                # Another user may have created it to block our own file in another directory.
+                # Try the next path: another user may have created this file to hide our own spool.
                 problem = error
         raise problem
 
@@ -121,7 +122,7 @@ class Reader:
             raise
 
     def _follow(self) -> bool:
-        """Continue in a longer file with the same name, if there is one; return whether there is."""
+        """Continue in a longer file with the same name; return whether there is one."""
         here = os.fstat(self._fd)
         for path in self._paths():
             try:
@@ -153,7 +154,7 @@ class Reader:
         self._offset += len(chunk)
         *lines, self._tail = (self._tail + chunk).split(b"\n")
         if len(self._tail) > MAX_LINE_BYTES:
-            # A line never grows this long. The end may contain the beginning of a record, so it is kept.
+            # No valid line is this long. Keep the end, because it may contain the start of a record.
             cut = len(self._tail) - MAX_LINE_BYTES
             start = self._offset - len(self._tail)
             self._tail = self._tail[cut:]
@@ -194,7 +195,7 @@ class Reader:
         self._damage_end = stop
 
     def set_aside(self) -> None:
-        """Copy damaged bytes to a file beside the spool, its name with `.bad`; never overwrite an existing one."""
+        """Copy damaged bytes to a new file beside the spool, named after it with `.bad` appended."""
         if not self._pieces:
             return
         target = self.path.with_name(f"{self.path.name}.bad")

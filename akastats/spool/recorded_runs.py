@@ -1,6 +1,6 @@
 """List the runs that a project recorded on this machine: a small file per run, which outlives its spool.
 
-Jobs of a matrix share build and job, so these files identify the run of this machine.
+Jobs of a CI matrix can have the same build id and job name. These files identify the run of this machine.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from akastats.spool.directories import check_spool_directory
 from akastats.spool.records import RunHeader
 
 SUFFIX = ".run"
-#: Maximum number of runs that are read, newest first; a spool directory holds those of 21 days.
+#: Maximum number of runs per call of `read`, newest first. A spool directory contains the runs of 21 days.
 MAX_READ = 1000
 
 

@@ -16,8 +16,9 @@ from typing import Any, NamedTuple
 
 from akastats.spool.format import SUFFIX, Record
 
-#: Limits of a record with a list: bytes of the items' JSON, far below `MAX_RECORD_BYTES`, and number of items.
+#: Maximum number of bytes of the items' JSON per record with a list, far below `MAX_RECORD_BYTES`.
 MAX_LIST_BYTES = 32 * 1024
+#: Maximum number of items per record with a list.
 MAX_LIST_ITEMS = 50
 
 _PRODUCER = re.compile(r"[0-9a-f]{32}")
@@ -39,7 +40,7 @@ class Destination(NamedTuple):
 
 
 class RunHeader(NamedTuple):
-    """Start of the run: an object of those fields that are known. Other fields are `None`.
+    """Start of the run. Unknown fields are `None`, and the record's object does not contain them.
 
     id: id of the run.
     started: epoch seconds.
@@ -62,7 +63,7 @@ class RunHeader(NamedTuple):
     cpu_count: number of CPUs.
     machine_memory: memory of the machine, or of its container, in bytes.
     workers: number of pytest-xdist workers; 0 without workers.
-    dist: `--dist` of pytest-xdist.
+    dist: value of the option `--dist` of pytest-xdist.
     ungrouped: whether node ids lack the group that pytest-xdist appends.
     argv: arguments of pytest.
     quarantine: whether failures of quarantined tests do not fail the run.
@@ -182,7 +183,7 @@ class Attempt(NamedTuple):
 
 
 class Metrics(NamedTuple):
-    """Numbers of the next attempts of a worker, until another record changes them.
+    """Numbers that apply to the next attempts of a worker, until another record changes them.
 
     worker: pytest-xdist worker; empty without workers.
     values: whole numbers by name of their column in the profile.
@@ -193,7 +194,7 @@ class Metrics(NamedTuple):
 
 
 class Costs(NamedTuple):
-    """Numbers of the next attempt of a worker only.
+    """Numbers that apply only to the next attempt of a worker.
 
     worker: pytest-xdist worker; empty without workers.
     values: whole numbers by name of their column in the profile.
@@ -208,7 +209,7 @@ class FixtureSet(NamedTuple):
 
     number: number of the combination, from 0.
     names: names of the fixtures.
-    implicit: names of those that only `autouse` adds.
+    implicit: names of the fixtures that only `autouse` adds.
     """
 
     number: int
@@ -217,7 +218,7 @@ class FixtureSet(NamedTuple):
 
 
 class Process(NamedTuple):
-    """What a process of the run recorded about itself; a later record adds to earlier ones of the same worker.
+    """Measurements of one process of the run; a later record adds to earlier ones of the same worker.
 
     worker: pytest-xdist worker; empty for the process in which pytest was started.
     moments: microseconds since the epoch, by name of their column in the profile.
@@ -236,9 +237,9 @@ class ImportTime(NamedTuple):
 
     package: top-level package or module.
     modules: number of imported modules.
-    seconds: seconds, without those of other packages that these modules import.
+    seconds: duration in seconds, without the imports of other packages by these modules.
     nodeid: node id of the test that imports; empty in other phases.
-    compiled: those of `seconds` in which modules were compiled, because their bytecode was not stored.
+    compiled: part of `seconds` in which modules without stored bytecode were compiled.
     """
 
     package: str
@@ -267,7 +268,7 @@ class FixtureBuild(NamedTuple):
     baseid: node id below which tests can request the fixture, empty for all.
     name: name of the fixture.
     nodeid: node id of the test that requested it first.
-    seconds: seconds of the setup, without those of fixtures that it requested itself.
+    seconds: seconds of the setup, without the setups of other fixtures that this fixture requests.
     """
 
     baseid: str
@@ -350,7 +351,7 @@ class FixtureTimes(NamedTuple):
 class Fixtures(NamedTuple):
     """Times of several fixtures.
 
-    fixtures: times of each.
+    fixtures: times of each fixture.
     """
 
     fixtures: tuple[FixtureTimes, ...]
@@ -431,7 +432,7 @@ def decode_content(record: Record) -> Content | None:
     """Return the content of a record; `None` for a kind of a later release.
 
     Raises `TypeError`, `LookupError`, `ValueError` or `AttributeError` for a record that akastats does not write.
-    The types of elements are not checked, except that of the first one.
+    The only element whose type is always checked is the first one.
     """
     kind, *elements = record.content
     flat = _FLAT.get(kind)
@@ -506,7 +507,7 @@ def get_producer(name: str, header: RunHeader | None = None) -> str:
 
 
 def shift_times(content: Content, seconds: float) -> Content:
-    """Return a content with its times shifted by `seconds`, to correct a wrong clock."""
+    """Return the content of a record with its times shifted by `seconds`, to correct a wrong clock."""
     match content:
         case StartedTest() | Failure() | CollectionError():
             return content._replace(time_us=content.time_us + round(seconds * 1e6))
@@ -696,7 +697,7 @@ _NESTED: Mapping[str, Callable[[list[Any]], Content]] = {
     "end": _decode_end,
 }
 
-# Kinds whose elements are not the fields of their class.
+# Encoders of the kinds whose elements differ from the fields of their class.
 _ENCODERS: Mapping[str, Callable[[Any], tuple[Any, ...]]] = {
     "run": _encode_header,
     "budget": _encode_budget,

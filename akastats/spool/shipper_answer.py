@@ -1,7 +1,8 @@
 """The shipper's answer to the test process: figures of the delivered run, and its verdicts.
 
-Encoder and decoder of the JSON in the state file. A missing field gets its default, an unknown one is ignored,
-because shipper and plugin can be of different versions during an upgrade. Imports nothing heavy.
+The answer is JSON in the state file. Missing fields get their defaults and unknown fields are ignored, because
+shipper and plugin can have different versions during an upgrade. This module imports only small modules, because
+the test process loads it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any, TypeVar
 
 _T = TypeVar("_T")
 
-# Names in the JSON of fields that were renamed; other versions read the old names.
+# JSON names of renamed fields. The JSON keeps the old names, because earlier versions read them.
 _STORED_NAMES = {"typical": "usual"}
 
 
@@ -105,10 +106,10 @@ class RunVerdicts:
     failures: failing tests, those that need attention first
     flaky: newly flaky tests
     slower: tests and other durations that are newly slower
-    suite: slowdowns of the suite as a whole that are new
+    suite: new slowdowns of the whole suite
     over_budget: tests over their budget
     test_lists: node ids of each verdict that is a plain list of tests, such as `fixed`
-    totals: number of entries of each list above, which holds only the first ones
+    totals: number of all entries of each list above; the list itself contains only the first ones
     seconds: duration of the run in seconds; `None` if unknown
     typical_seconds: median duration of earlier runs, in seconds; `None` if unknown
     speed_factor: duration of all tests divided by their typical duration; `None` if unknown
@@ -142,12 +143,12 @@ class Answer:
 
     run: id of the run
     status: status of the run
-    counts: number of tests with each outcome, of all tests, and of files that were not collected
+    counts: number of tests with each outcome, of all tests, and of files that pytest could not collect
     tests: slowest tests
     fixtures: slowest fixtures
     verdicts: verdicts of the run; `None` without an analysis
     analysis_error: why the run could not be analysed; empty otherwise
-    annotations: commands for the runner of GitHub Actions
+    annotations: workflow commands for GitHub Actions
     webhook_error: why the webhook failed; empty otherwise
     hook_errors: why hooks of extensions failed; empty otherwise
     findings: one line for each of the first findings
@@ -220,7 +221,7 @@ def _encode_verdicts(verdicts: RunVerdicts) -> dict[str, Any]:
         "slower": list(map(asdict, verdicts.slower)),
         "suite": list(map(asdict, verdicts.suite)),
         "over_budget": list(map(astuple, verdicts.over_budget)),
-        # A plugin before version 0.2 reads it here.
+        # Plugins before version 0.2 read the fixed tests from this field.
         "fixed": list(verdicts.test_lists.get("fixed", ())),
         "test_lists": {name: list(tests) for name, tests in verdicts.test_lists.items()},
         "news": dict(verdicts.totals),

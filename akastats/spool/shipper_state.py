@@ -1,4 +1,7 @@
-"""State of a delivery, for the test process: a small file beside the spool. Imports nothing heavy."""
+"""State of a delivery, for the test process: a small file beside the spool.
+
+This module imports only small modules, because the test process loads it.
+"""
 
 from __future__ import annotations
 
@@ -97,7 +100,7 @@ _FIELDS = [each.name for each in fields(State) if each.name != "answer"]
 
 
 def read(spool: Path) -> State | None:
-    """Return the newest state of a spool's delivery; `None` without a readable one."""
+    """Return the newest state of a spool's delivery; `None` if there is no readable state."""
     for path in newest_first(path_for(spool)):
         try:
             return _decode(json.loads(trust.read_trusted(path)))
@@ -107,7 +110,7 @@ def read(spool: Path) -> State | None:
 
 
 def homes(path: Path) -> list[Path]:
-    """Return the possible paths of a file beside a spool, which may be continued in another directory.
+    """Return the possible paths of a file beside a spool, because its writer may move to another directory.
 
     Directories that other users can write to are omitted.
     """

@@ -1,4 +1,4 @@
-"""Write a spool: one line and one system call per record, in the test process.
+"""Write a spool in the test process, one line per record.
 
 All names are bound at import, because tests may patch `os`, `json` and `time`.
 """
@@ -29,26 +29,29 @@ from akastats.spool.format import MAX_RECORD_BYTES, SUFFIX, VERSION, encode_line
 try:
     from os import pread
 except ImportError:
-    # Windows lacks it; there this module can only be imported.
+    # Windows lacks `pread`. On Windows, this module can be imported but not used.
     pass
 
-# Records that cannot be written are kept in memory: at most this many bytes, with Python's overhead per record.
+# Maximum number of bytes in memory of records that cannot be written, including `OVERHEAD_BYTES` per record.
 RING_BYTES = 8 * 1024 * 1024
+# Memory of Python's objects per record, in bytes.
 OVERHEAD_BYTES = 120
 
-# Maximum size of a spool for dispensable records, those of passed tests; other records may also use the reserve.
+# Maximum size of a spool in bytes.
 SPOOL_BYTES = 256 * 1024 * 1024
+# Number of bytes at the end of a full spool that only indispensable records use, see `_is_dispensable`.
 RESERVE_BYTES = 16 * 1024 * 1024
-# Maximum size of all spools in a directory.
+# Maximum total size of all spools in a directory, in bytes.
 DIRECTORY_BYTES = 1024 * 1024 * 1024
 
 # Number of bytes after which the writer checks whether the file is still at its path.
 CHECK_BYTES = 64 * 1024
 
-# An unwritable directory is tried for every record, then for every second one, and finally for every 64th.
+# Maximum number of records per attempt to write to an unwritable directory. The number starts at 1 and grows by 1
+# with each failure.
 LONGEST_PAUSE = 64
 
-# The last bytes written identify our file, because they contain the CRC of a line.
+# Number of last bytes written that the writer compares before a write, to detect another file.
 MARK_BYTES = 16
 
 # A pending line, and whether it is dispensable.
@@ -69,8 +72,9 @@ def create(directories: Iterable[Path], run_id: str) -> Writer:
 class Writer:
     """One spool file, written by the process that created it and by none of its forks.
 
-    Lines that cannot be written are tried again. If a directory stays unwritable, the file is continued
-    under its name in the next one of `elsewhere`. Nothing is raised; `trouble` describes lost records.
+    Lines that cannot be written are tried again. If the directory stays unwritable, the writer continues the file
+    under the same name in the first usable directory of `elsewhere`. Write errors are not raised: `trouble`
+    describes the lost records.
     """
 
     def __init__(self, directory: Path, run_id: str, elsewhere: Sequence[Path] = ()) -> None:
@@ -83,7 +87,7 @@ class Writer:
         self._reason = ""
         self._seq = 0
         self._head = b""
-        # Position and content of the last bytes written; the file size from which on to check the path.
+        # Position and content of the last bytes written. From size `_check_at` on, the writer checks the path.
         self._at, self._mark = 0, b""
         self._check_at = -1
         self._pending: deque[Pending] = deque()
@@ -116,7 +120,7 @@ class Writer:
         size = len(written)
         try:
             # A test may have closed our descriptor and opened its own file with the same number. Our file ends
-            # with the last bytes written: 17 bytes are requested and 16 returned.
+            # with the last 16 bytes written, so a read of 17 bytes returns exactly these.
             at = self._at
             if at < self._check_at and size <= MAX_RECORD_BYTES and pread(self._fd, 17, at) == self._mark:
                 count = write(self._fd, written)
@@ -129,7 +133,7 @@ class Writer:
         except OSError as error:
             self._reason = error.strerror or type(error).__name__
         except BaseException:
-            # A signal handler raised. The line may be written already; then a reader ignores the second copy.
+            # A signal handler raised an exception. If the line is already written, a reader ignores the copy.
             self._keep(written, False)
             raise
         return self._append_slowly(content, written, size)
@@ -179,7 +183,7 @@ class Writer:
     def _discard_oldest(self) -> None:
         """Discard the oldest lines, of passed tests first, until a quarter of the memory is free.
 
-        The first line stays, because it may be the rest of a partly written one.
+        The first line stays, because it may be the rest of a partly written line.
         """
         for passed_only in (True, False):
             if self._pending_bytes <= RING_BYTES:
@@ -207,7 +211,7 @@ class Writer:
             self._reason = error.strerror or type(error).__name__
             self._failures += 1
             self._pause = min(self._failures, LONGEST_PAUSE) - 1
-            # At the second failure, the fourth, the eighth, because a move copies the file.
+            # Move only at failures 2, 4, 8 and so on, because a move copies the file.
             is_time = self._failures > 1 and self._failures & (self._failures - 1) == 0
             return is_time and self._move()
         self._failures = self._pause = 0
@@ -229,7 +233,7 @@ class Writer:
             count = write(self._fd, written)
             self._record_written(written[:count])
             if count < len(written):
-                # Write the rest again, because only an error shows the reason.
+                # Write the rest in the next iteration. Its error, if any, shows the reason.
                 self._pending[0] = (written[count:], False)
                 self._pending_bytes -= count
             else:
@@ -244,19 +248,19 @@ class Writer:
     def _reclaim(self) -> None:
         """Ensure that the descriptor refers to our file at its path; raise `OSError` otherwise.
 
-        If a test closed the descriptor, the file is opened again; a descriptor that reuses its number is not
-        touched.
+        If a test closed the descriptor, the file is opened again. If another file has the number of the old
+        descriptor, that file stays open.
         """
         if not self._is_ours(self._fd):
             self._fd = reopen(self.path)
             if not self._is_ours(self._fd):
                 close(self._fd)
                 self._fd = -1
-                raise OSError(ENOENT, "another file is at its path", str(self.path))
+                raise OSError(ENOENT, "another file is at the path of the spool", str(self.path))
             lock(self._fd)
         status = lstat(self.path)
         if (status.st_dev, status.st_ino) != self._identity:
-            raise OSError(ENOENT, "another file is at its path", str(self.path))
+            raise OSError(ENOENT, "another file is at the path of the spool", str(self.path))
         if status.st_size != self._at + len(self._mark):
             self._measure(status.st_size)
 
@@ -280,13 +284,13 @@ class Writer:
     def _move(self) -> bool:
         """Continue in the first directory that is writable; return whether there is one.
 
-        The file's own directory comes last: a test that removed it may check that it is gone.
+        The current directory is tried last, because a test that removed it may check that it stays removed.
         """
         for directory in [*self._elsewhere, self.path.parent]:
             path = directory / self.path.name
             try:
                 prepare(directory)
-                # Fails if our file exists there: an abandoned directory is not used again.
+                # This fails if our file exists there, so the writer does not return to an abandoned directory.
                 descriptor = create_file(path)
                 lock(descriptor)
             except OSError:
@@ -336,7 +340,7 @@ class Writer:
 
 
 def _get_limit(directory: Path) -> int:
-    """Return the maximum size of a new spool in a directory for the records of passed tests, in bytes."""
+    """Return the size of a spool in bytes up to which dispensable records are written in a directory."""
     return max(0, min(SPOOL_BYTES, DIRECTORY_BYTES - measure_spools(directory)) - RESERVE_BYTES)
 
 

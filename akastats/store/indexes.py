@@ -15,17 +15,17 @@ from akastats.store.server import read_time
 
 #: Number of newest points of a test that are read to update its row.
 NEWEST = 8
-# Histories per round trip: 100 histories of 8 points take the server less than a millisecond.
+# Maximum number of histories per round trip: 100 histories of 8 points take the server less than a millisecond.
 CHUNK = 100
-# A row has about 600 bytes, so a reply has about 300 KB.
+# Maximum number of rows per command. A row has about 600 bytes, so a reply has about 300 KB.
 ROWS_PER_READ = 500
 #: Seconds after which a pending run counts as orphaned, because its shipper was probably killed.
 ORPHANED_S = 60.0
 #: Seconds for which a shipper holds the turn to index other producers' runs, unless it renews it.
 TURN_S = 120
-#: Runs of other producers that a shipper indexes per step.
+#: Maximum number of runs of other producers that a shipper indexes per step.
 MAX_OTHERS = 20
-#: Maximum number of stored fingerprints; the least recently reported ones are removed.
+#: Maximum number of stored fingerprints. The least recently reported fingerprints are removed.
 MAX_ERRORS = 5000
 
 
@@ -33,7 +33,7 @@ class PendingRun(NamedTuple):
     """A run whose index update is pending.
 
     run_id: id of the run.
-    score: time of its report; the run stays pending if this has changed when the update ends.
+    score: time of the last report of its end. The run stays pending if this time changes during the update.
     """
 
     run_id: str
@@ -41,7 +41,7 @@ class PendingRun(NamedTuple):
 
 
 def read_pending(namespace: str, own: Sequence[str] = (), others: int = MAX_OTHERS) -> Operation[list[PendingRun]]:
-    """Read runs with a pending index update: those in `own`, and at most `others` abandoned by their producers."""
+    """Read pending runs: those in `own`, and at most `others` runs that other producers abandoned."""
     key = keys.pending_index(namespace)
     (seconds, _), *scores = yield from send_reads([("TIME",), *(("ZSCORE", key, run_id) for run_id in own)])
     pending = [
@@ -55,7 +55,10 @@ def read_pending(namespace: str, own: Sequence[str] = (), others: int = MAX_OTHE
 
 
 def take_turn(namespace: str, holder: str) -> Operation[bool]:
-    """Acquire or renew the turn to index other producers' runs, so that no two shippers index the same ones."""
+    """Acquire or renew the turn to index other producers' runs; return whether `holder` has it.
+
+    The turn prevents two shippers from indexing the same runs.
+    """
     key = keys.index_lock(namespace)
     (is_set,) = yield from send_writes(("SET", key, holder, "NX", "EX", TURN_S))
     if is_set:
@@ -67,7 +70,7 @@ def take_turn(namespace: str, holder: str) -> Operation[bool]:
 
 
 def end_turn(namespace: str) -> Operation[None]:
-    """Release the turn."""
+    """Release the turn to index other producers' runs."""
     yield from send_writes(("DEL", keys.index_lock(namespace)))
 
 
@@ -96,7 +99,7 @@ class StoredTest:
 
 
 def read_tests(namespace: str, labels: Sequence[str]) -> Operation[dict[str, StoredTest]]:
-    """Read rows, counts, averages and newest points of about 100 tests, in one round trip."""
+    """Read rows, counts, averages and newest points of several tests, in one round trip."""
     if not labels:
         return {}
     number_keys = [keys.number(namespace, field, label) for label in labels for field in ("COUNT", "AVG")]
@@ -118,7 +121,7 @@ def read_newest_points(namespace: str, labels: Sequence[str], size: int) -> Oper
 
 
 def store_rows(namespace: str, rows: Mapping[str, bytes]) -> Operation[None]:
-    """Store packed rows of tests by label; a row expires with its label."""
+    """Store packed rows of tests by label; a row expires two weeks after its last change."""
     if rows:
         arguments: list[Argument] = [keys.LABEL_TTL_S]
         for label, row in rows.items():
@@ -146,10 +149,10 @@ def store_error(
 
 
 def prune_errors(namespace: str, ttl_s: float) -> Operation[int]:
-    """Remove fingerprints without a report for `ttl_s` seconds, and beyond the 5,000 newest; at most 100 each.
+    """Remove fingerprints without a report for `ttl_s` seconds, and those that are not among the 5,000 newest.
 
-    The server's time of the last report counts, because the clock of a client may be wrong. Returns the number of
-    removed fingerprints.
+    The server's time of the last report counts, because the clock of a client may be wrong. Removes at most 100
+    fingerprints for each of the two reasons. Returns the number of removed fingerprints.
     """
     key, changed_at = keys.errors(namespace), keys.errors_at(namespace)
     oldest = (yield from read_time()) - ttl_s
@@ -183,7 +186,7 @@ class Changes:
     newest: float | None
 
 
-# Changes per read; a new reader fetches 10,000 tests in about ten reads.
+# Maximum number of changes per read. A new reader fetches 10,000 tests in about ten reads.
 CHANGES = 1000
 
 
@@ -200,7 +203,7 @@ def read_changes(key: str, since: float) -> Operation[Changes]:
     members = parse_scores(changed)
     more = len(members) == CHANGES
     if more:
-        # Up to 100 members share one time, so the members of the last time may be incomplete.
+        # Omit the last time: up to 100 members have the same time, and this read may lack some of them.
         members = [member for member in members if member[1] < members[-1][1]]
     ends = [next((score for _, score in parse_scores(reply)), None) for reply in (oldest, newest)]
     return Changes(dict(members), more, int(size), *ends)

@@ -17,7 +17,8 @@
 | `NS::TESTS` | hash | rows of tests by label, see `model/rows.py` |
 | `NS::TESTS_AT` | sorted set | labels of tests by server time of the last change of their row |
 | `NS::ERROR::fingerprint` | hash | failures with the same fingerprint, see `model/error_records.py` |
-| `NS::ERRORS`, `NS::ERRORS_AT` | sorted set | fingerprints by time of the last failure, by time of change |
+| `NS::ERRORS` | sorted set | fingerprints by time of the last failure |
+| `NS::ERRORS_AT` | sorted set | fingerprints by server time of the last change of their record |
 | `NS::VERDICTS::id` | string | the verdicts of one run, compressed, see `model/verdicts.py` |
 | `NS::QUARANTINE` | hash | quarantine entries by label of the test, JSON |
 | `NS::MARKS` | hash | acknowledgements by id of the duration change, JSON |
@@ -49,13 +50,13 @@ def label(namespace: str, name: str) -> list[str]:
 
 
 def number(namespace: str, field: str, name: str) -> str:
-    """Return the key of a number of a label; `field` is a name of the table, in any case."""
+    """Return the key of one statistic of a label; `field` is its name in the table above, in any case."""
     return f"{namespace}::{field.upper()}::{name}"
 
 
 def history(namespace: str, name: str) -> str:
     """Return the key of a label's history."""
-    # Concatenated, because an f-string formats a member of an enum that derives from str differently.
+    # Concatenate, because an f-string formats a member of an enum that derives from str differently.
     return f"{namespace}::HISTORY::" + name
 
 
@@ -100,7 +101,7 @@ def pending_index(namespace: str) -> str:
 
 
 def index_lock(namespace: str) -> str:
-    """Return the key of the producer whose shipper updates the index for other producers."""
+    """Return the key of the lock of the shipper that updates the index for other producers."""
     return f"{namespace}::LISTING"
 
 

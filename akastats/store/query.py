@@ -1,4 +1,4 @@
-"""Read labels: numbers, histories, contexts, and the index of labels. Only `reindex` scans the keyspace."""
+"""Read labels: statistics, histories, contexts, and the index of labels. Only `reindex` scans the keyspace."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from akastats.records import Stat, Summary
 from akastats.store import keys
 from akastats.store.requests import Operation, send_read, send_reads, send_writes
 
-# An MGET of 8000 keys blocks the server for 18 to 32 ms, one of 1000 keys (125 labels) for about 3 ms.
+# Maximum number of labels per MGET. An MGET of 8000 keys blocks the server for 18 to 32 ms. An MGET of 1000 keys,
+# which are 125 labels, blocks it for about 3 ms.
 LABELS_PER_MGET = 125
+# Maximum number of members of the index per page, unless the caller passes another.
 PAGE_LABELS = 1000
 
 
 def parse_number(stored: bytes | None) -> float | None:
-    """Return a stored number; `None` for an absent one and for the nan of an older writer."""
+    """Return a stored number; `None` if it is absent, not finite or not a number."""
     try:
         value = float(stored or b"nan")
     except ValueError:
@@ -27,7 +29,7 @@ def parse_number(stored: bytes | None) -> float | None:
 
 
 def read_summary(namespace: str, label: str) -> Operation[Summary]:
-    """Read one label's numbers in one round trip; raise `NotFoundError` for an unknown label."""
+    """Read the statistics of one label in one round trip; raise `NotFoundError` for an unknown label."""
     summary = (yield from read_summaries(namespace, [label])).get(label)
     if summary is None:
         raise NotFoundError(f"no label {label[:200]!r} in namespace {namespace!r}: never reported, or expired")
@@ -35,7 +37,7 @@ def read_summary(namespace: str, label: str) -> Operation[Summary]:
 
 
 def read_summaries(namespace: str, labels: Iterable[str]) -> Operation[dict[str, Summary]]:
-    """Read the numbers of several labels in one round trip; omit unknown labels."""
+    """Read the statistics of several labels in one round trip; omit unknown labels."""
     names = list(labels)
     chunks = [names[at : at + LABELS_PER_MGET] for at in range(0, len(names), LABELS_PER_MGET)]
     replies = yield from send_reads([("MGET", *_number_keys(namespace, chunk)) for chunk in chunks])
@@ -56,7 +58,7 @@ def _summary(stored: list[bytes | None]) -> Summary:
         numbers = list(map(float, stored))  # type: ignore[arg-type]  # an absent number raises TypeError
     except (TypeError, ValueError):
         numbers = [nan]
-    # A finite sum shows that all are finite. Otherwise each number is parsed separately.
+    # A finite sum shows that all numbers are finite. Otherwise, parse each number separately.
     return Summary(*numbers) if isfinite(sum(numbers)) else Summary(*map(parse_number, stored))
 
 
@@ -82,8 +84,8 @@ def parse_points(label: str, entries: Iterable[bytes]) -> list[Stat]:
 def parse_point(label: str, entry: bytes) -> Stat | None:
     """Parse one stored history entry, `timestamp;value;context_id`; older writers may omit the context id.
 
-    Returns `None` without a finite timestamp. A value that is text, as aka-stats 21.2.5 stored some, is returned
-    as nan.
+    Returns `None` if the timestamp is not a finite number. Some values that aka-stats 21.2.5 stored are text, and
+    are returned as nan.
     """
     timestamp, _, rest = entry.decode(errors="replace").partition(";")
     value, _, context_id = rest.partition(";")
@@ -116,7 +118,7 @@ def read_contexts_size(namespace: str, ids: Iterable[str]) -> Operation[int]:
     return sum(sizes)
 
 
-# Scanning a million keys takes about a thousand steps, each less than a millisecond of the server's time.
+# Number of keys per SCAN. A million keys take about a thousand scans of less than a millisecond on the server.
 SCAN_COUNT = 1000
 
 
@@ -151,16 +153,16 @@ def reindex(namespace: str) -> Operation[int]:
 def read_label_page(
     namespace: str, matcher: str = "*", after: str = "", size: int = PAGE_LABELS, words: Sequence[str] = ()
 ) -> Operation[tuple[list[str], str]]:
-    """Read one page of live labels that match a glob, in byte order after `after`.
+    """Read one page of live labels that match a glob, in byte order, from the label that follows `after`.
 
     `words`, in lower case, selects labels that contain all of them; the search is case-insensitive.
 
-    Returns the labels, and the value of `after` for the next page, which is empty on the last page. An empty page
-    need not be the last one.
+    Returns the labels, and the value of `after` for the next page, which is empty on the last page. Further pages
+    can follow a page without labels.
     """
     glob = compile_glob(matcher)
     start = b"(" + _encode(after) if after else b"[" + glob.prefix if glob.prefix else b"-"
-    # The byte 0xff never occurs in UTF-8, so this is after everything that begins with the prefix.
+    # The byte 0xff never occurs in UTF-8, so this sorts after every label that begins with the prefix.
     stop = b"[" + glob.prefix + b"\xff" if glob.prefix else b"+"
     members = yield from send_read("ZRANGEBYLEX", keys.index(namespace), start, stop, "LIMIT", 0, size)
     matches = [member for member in members if glob.matches(member) and _is_text(member)]
@@ -187,7 +189,10 @@ def _is_text(member: bytes) -> bool:
 
 
 def _filter_live(namespace: str, members: list[bytes]) -> Operation[list[bytes]]:
-    """Return the members with a report in the last two weeks; labels of older writers if their history exists."""
+    """Return the members that were reported in the last two weeks.
+
+    The time of the last report is missing for labels of older writers: return those whose history exists.
+    """
     if not members:
         return []
     (seconds, _), scores = yield from send_reads([("TIME",), ("ZMSCORE", keys.seen(namespace), *members)])
@@ -221,7 +226,7 @@ class Matcher:
     """A Redis glob: `*`, `?`, `[abc]`, `[a-z]`, `[^a]`, and `\\` before a literal. It matches bytes.
 
     The pieces between stars have a fixed length, so the first match of each piece suffices, and matching takes
-    linear time. One regular expression for the whole glob would backtrack forever with twenty stars.
+    linear time. One regular expression for the whole glob can take exponential time with many stars.
     """
 
     def __init__(self, matcher: str) -> None:
@@ -291,7 +296,7 @@ def _tokens(matcher: bytes) -> Iterator[bytes | None]:
 
 
 def _class(matcher: bytes, at: int) -> tuple[bytes, int]:
-    """Return the bytes that a class allows, and its end; an unclosed class ends with the matcher."""
+    """Return the bytes that a class allows, and the position after it; an unclosed class ends with the matcher."""
     negated = matcher[at : at + 1] == b"^"
     at += negated
     members: set[int] = set()

@@ -1,7 +1,7 @@
 """Operations: generators that yield commands for a server, independent of client, clock and `await`.
 
-A runner in `akastats.redis` executes each `Request` and sends the replies into the generator; it throws errors of
-the server as `ServerError`.
+A runner in `akastats.redis` executes each `Request` and sends the replies into the generator. It throws errors of
+the server into the generator as `ServerError`.
 """
 
 from __future__ import annotations

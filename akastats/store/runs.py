@@ -18,9 +18,10 @@ DAY_S = 86_400
 #: Fields by which runs are indexed, besides the set of all runs.
 DIMENSIONS = ("branch", "suite", "commit")
 
-#: Number of runs examined per step, and of steps per page, with several filters. ZMSCORE of 200 members takes the
-#: server about 0.1 ms.
+#: Number of runs that a search with several filters examines per step. ZMSCORE of 200 members takes the server
+#: about 0.1 ms.
 STEP_RUNS = 200
+#: Maximum number of steps per page.
 STEPS = 25
 
 #: Seconds after the end of a run during which its index update can be pending.
@@ -29,14 +30,15 @@ PENDING_TTL_S = 30 * DAY_S
 #: A score for which `push.lua` substitutes the server's own time.
 SERVER_TIME = "+inf"
 
-#: Seconds by which a client's clock may be ahead of the server's, as in `push.lua`.
+#: Maximum number of seconds by which a client's clock may be ahead of the server's, as in `push.lua`.
 CLOCK_SKEW_S = 300.0
 
 #: Maximum number of members per set that one call of `prune` examines.
 PRUNED = 100
 
-#: Statuses that another status may replace, and all statuses. `crashed` does not replace a final status.
+#: Statuses that another status may replace. The others are final; `crashed` does not replace a final status.
 UNFINISHED = ("running", "crashed")
+#: All statuses of a run.
 STATUSES = (*UNFINISHED, "passed", "failed", "interrupted", "empty")
 
 
@@ -53,7 +55,7 @@ FAILING = "failing"
 DIED_IN = "died_in"
 
 
-#: Fields of a run with the end of its delivery, for which the process waits, and with the end of its process.
+#: Fields of a run with times in epoch seconds: the end of its delivery, and the end of its process.
 ANSWERED, EXITED = "answered", "exited"
 
 
@@ -65,7 +67,7 @@ def build_progress(run_id: str, fields: dict[str, Any], config: Config) -> RunCh
 
 
 def note_exit(run_id: str, answered: float, exited: float, config: Config) -> Operation[None]:
-    """Store the end of the delivery and of the process of a run, in epoch seconds; the run is stored already."""
+    """Store the end of a run's delivery and of its process, in epoch seconds; the run must already be stored."""
     fields = (ANSWERED, repr(answered), EXITED, repr(exited))
     yield from send_writes(("HSET", keys.run(config.namespace, run_id), *fields))
 
@@ -75,7 +77,7 @@ def build_end(fields: dict[str, Any], config: Config, profile: bytes) -> RunChan
     final = fields["status"] != "crashed"
     replaceable = " ".join([*UNFINISHED, fields["status"]] if final else UNFINISHED)
     change = _change(fields, config, replaceable, profile)
-    # The profile contains all failures, and a run that ended did not die.
+    # The profile contains all failures. The process of a run with a final status did not die in a test.
     outdated = (FAILING, DIED_IN) if final else (FAILING,)
     return replace(change, writes=(*change.writes, Write("HDEL", change.key, outdated)))
 
@@ -105,7 +107,7 @@ def _change(fields: dict[str, Any], config: Config, replaceable: str, profile: b
     indexes = [keys.runs(namespace), keys.runs(namespace, "status", fields["status"])]
     indexes += [keys.runs(namespace, by, values[by]) for by in DIMENSIONS if values.get(by)]
     for runs in indexes:
-        # Do not remove old runs here, because one client with a wrong clock would remove all others.
+        # Do not remove old runs here, because one client with a wrong clock would remove all other runs.
         writes.append(Write("ZADD", runs, (values["started"], run_id)))
         writes.append(Write("EXPIRE", runs, (ttl,)))
     if profile is not None:
@@ -121,9 +123,10 @@ def _text(value: Any) -> str:
 
 
 def prune_profiles(config: Config) -> Operation[int]:
-    """Remove the profiles of all but the newest runs, at most 100; return the number of removed profiles.
+    """Remove profiles except those of the newest runs, at most 100; return the number of removed profiles.
 
-    Runs with a date ahead of the server's clock do not count, because they would displace all others for years.
+    `config.profiles` is the number of newest runs. Runs with a date ahead of the server's clock do not count,
+    because they would displace all other runs for years.
     """
     latest = (yield from read_time()) + CLOCK_SKEW_S
     key = keys.runs(config.namespace)
@@ -201,7 +204,7 @@ def find_runs(
 
     after: position of the last run of the previous page.
     size: maximum number of runs; a page ends early after examining 5,000 runs.
-    names: fields to read, which must include `id`; by default all, which takes 2.5 times the time of a dozen.
+    names: fields to read, which must include `id`; by default all. All take 2.5 times the time of a dozen.
 
     Returns the runs and the position of the last one, `None` on the last page. Expired runs are omitted.
     """
@@ -225,7 +228,7 @@ def find_runs(
 
 
 def _rank_after(base: str, after: Position | None) -> Operation[int]:
-    """Return the rank after that of `after`; if its run was removed, the number of runs that began later."""
+    """Return the rank after that of `after`, 0 for `None`; if its run was removed, the number of later runs."""
     if after is None:
         return 0
     rank, later = yield from send_reads(
@@ -281,7 +284,7 @@ def decode_member(member: bytes) -> str:
 
 
 def parse_scores(reply: list[Any]) -> list[tuple[str, float]]:
-    """Return members with scores; the reply is flat in RESP2, and pairs in RESP3 and in redis-py's own parsing."""
+    """Return members with scores. A reply is flat in RESP2; it has pairs in RESP3, or if redis-py parsed it."""
     flat = [part for item in reply for part in (item if isinstance(item, (list, tuple)) else (item,))]
     return [(decode_member(member), float(score)) for member, score in zip(flat[::2], flat[1::2], strict=True)]
 

@@ -22,12 +22,12 @@ class Server(NamedTuple):
 
 def identify() -> Operation[Server]:
     """Read the kind and version of the server, in one round trip."""
-    # redis-py parses this one reply into a dict even if it decodes no others.
+    # redis-py parses the reply to INFO into a dict, even if it leaves all other replies undecoded.
     return parse_server((yield from send_read("INFO", "server")))
 
 
 def identify_single(namespace: str) -> Operation[Server]:
-    """Do the same as `identify`; raises `ClusterError` if the namespace spans several slots of a cluster."""
+    """Read kind and version as `identify` does; raise `ClusterError` if the keys are in several cluster slots."""
     server = yield from identify()
     yield from send_read("EXISTS", keys.index(namespace), keys.seen(namespace))
     return server
@@ -55,7 +55,7 @@ class Health:
     eviction: its `maxmemory-policy`.
     max_memory: memory limit in bytes; 0 without a limit.
     memory_bytes: used memory in bytes.
-    write_error: whether its last write to disk failed.
+    write_error: whether the server's last write to disk failed.
     evicted_keys: number of keys that were removed because memory was full, since the server started.
     """
 

@@ -1,7 +1,7 @@
 -- store_error: replaces the record of one fingerprint, unless another client has replaced it in the meantime.
 --
 -- KEYS  ERROR::fingerprint (a hash), ERRORS, ERRORS_AT (sorted sets)
--- ARGV  fingerprint, revision (the one that the caller read, empty for a new record), ttl (seconds),
+-- ARGV  fingerprint, revision (as the caller read it, empty for a new record), ttl (seconds),
 --       last_seen (epoch seconds), alternating fields and values
 -- Returns 1 if the record was replaced, 0 if its revision has changed.
 

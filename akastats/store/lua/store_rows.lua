@@ -1,4 +1,4 @@
--- store_rows: stores rows in a table with the time of their change, so that a reader can fetch what changed.
+-- store_rows: stores rows of tests with the time of their change, so that a reader can fetch only changed rows.
 --
 -- KEYS  TESTS (a hash), TESTS_AT (a sorted set)
 -- ARGV  ttl (seconds): lifetime of a row after its last change,
