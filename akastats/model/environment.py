@@ -6,8 +6,8 @@ import re
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
-# Travis numbers its jobs within a build (`4512.3`), and Bitbucket gives each step of a build a new UUID. No two
-# builds share such a name, so it does not describe the environment.
+# Job names that only one build has, so that they do not describe the environment. Travis numbers the jobs of a
+# build (`4512.3`), and Bitbucket gives each step of a build a new UUID.
 _OF_ONE_BUILD = re.compile(r"\d+\.\d+|\{?[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\}?")
 
 
@@ -32,7 +32,7 @@ UNKNOWN_ENVIRONMENT = Environment()
 
 
 def environment_of(python: str, platform: str, job: str, branch: str = "") -> Environment:
-    """Return the environment of a run from its fields of these names; `python` is the full version."""
+    """Return the environment of a run from the fields with these names; `python` is the full version."""
     return Environment(".".join(python.split(".")[:2]), platform, _stable_job(job, branch))
 
 
@@ -40,7 +40,7 @@ def _stable_job(job: str, branch: str) -> str:
     """Return a job's name without the parts that differ from build to build; empty if nothing remains."""
     if _OF_ONE_BUILD.fullmatch(job):
         return ""
-    # A multibranch project of Jenkins ends the job's name with the branch, percent-encoded, or with PR-7.
+    # In a multibranch project of Jenkins, the job's name ends with the percent-encoded branch, or with PR-7.
     project, _, last = job.rpartition("/")
     is_branch = bool(branch) and last in (branch, quote(branch, safe=""))
     return project if project and (is_branch or re.fullmatch(r"(PR|MR)-\d+", unquote(last))) else job

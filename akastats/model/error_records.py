@@ -14,7 +14,7 @@ from typing import Any
 from akastats.errors import CorruptDataError
 from akastats.model.stored_values import MIB, decompress, json_of, read
 
-#: Maximum number of newest runs, and of tests, that the record of a fingerprint contains.
+#: Maximum number of newest runs, and maximum number of tests, in the record of a fingerprint.
 MAX_RUNS, MAX_TESTS = 100, 500
 #: Maximum size of a traceback in bytes. A traceback has about 16 KiB; a much larger value is corrupt.
 MAX_BYTES = MIB
@@ -88,7 +88,7 @@ class ErrorRecord:
 
 
 def merge(record: ErrorRecord | None, seen: Occurrence) -> ErrorRecord:
-    """Return the record with the failures of a run; unchanged if it already has them."""
+    """Return the record with the failures of a run added; the same record if it already has them."""
     before = record or ErrorRecord(first_seen=seen.started)
     _, counted = before.in_runs.get(seen.run, (0.0, 0))
     if counted == seen.count:
@@ -110,7 +110,7 @@ def merge(record: ErrorRecord | None, seen: Occurrence) -> ErrorRecord:
 
 
 def _tests(before: Mapping[str, int], seen: Mapping[str, int], is_new_run: bool) -> dict[str, int]:
-    """Return the failures per test, those of the run first; a run that is added again adds only new tests."""
+    """Return the failures per test, the tests of the run first; a run that is added again adds only new tests."""
     again = {label: before.get(label, 0) + (count if is_new_run else 0) for label, count in seen.items()}
     newest = {label: count or seen[label] for label, count in again.items()}
     merged = {**newest, **{label: count for label, count in before.items() if label not in newest}}
@@ -131,7 +131,7 @@ def _with_newest(record: ErrorRecord, seen: Occurrence) -> ErrorRecord:
     )
 
 
-#: The fields that a list shows; the others are read only for a single record.
+#: Fields of a record that a list shows. The other fields are read only for a single record.
 LISTED = (
     *("exception", "message", "frames", "first_seen", "last_seen", "count", "runs", "tests"),
     *("error_id", "newest_run", "newest_test"),
@@ -155,7 +155,7 @@ def _text(text: str) -> bytes:
 
 
 def unpack(stored: Mapping[str, bytes | None]) -> ErrorRecord | None:
-    """Return the record from the fields that were read; `None` if there is none, or it is not valid."""
+    """Return the record with these stored fields; `None` if there is no record, or if it is not valid."""
     if stored.get("first_seen") is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""Findings: what costs how much time of a run, where, and what to change."""
+"""Findings: costs of a run in time, with their location and the change that avoids them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Since:
 
     run: id of the run.
     commit: its commit; null if unknown.
-    first_recorded: whether no change of its duration is known; then `run` is the run of the finding.
+    first_recorded: whether no change of the duration is known. If so, `run` is the run of the finding.
     """
 
     run: str
@@ -60,14 +60,14 @@ class Finding:
     """One cost and the change that avoids it.
 
     kind: name of the rule.
-    title: what costs time, and what would not, in one sentence.
-    saving: what the change would save.
+    title: the cost and how to avoid it, in one sentence.
+    saving: time that the change would save.
     where: where the time is spent, the largest part first.
     tests: number of tests that the change affects.
     since: first run with this cost; null until it was compared.
     evidence: measurements from which the saving follows; times in seconds.
     advice: the change.
-    needs: what the rule reads: `ledger`.
+    needs: name of the data that the rule reads, such as `ledger`.
     """
 
     kind: str
@@ -83,12 +83,12 @@ class Finding:
 
 @dataclass(frozen=True)
 class FoundCost:
-    """What a rule returns: a finding before its saving is known.
+    """A finding as its rule returns it, before the saving is computed.
 
     kind, title, where, tests, evidence, advice: as in `Finding`.
     saved: wall time that the change saves, in seconds.
-    cpu_saved: CPU time that it saves, in seconds.
-    claims: names of the costs that it removes; of two findings with the same cost, the one found first counts.
+    cpu_saved: CPU time that the change saves, in seconds.
+    claims: names of the costs that the change removes; only the first of two findings with the same cost counts.
     """
 
     kind: str

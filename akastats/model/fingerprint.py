@@ -1,4 +1,4 @@
-"""Fingerprints of failures: from the class, the message without numbers, and the frames."""
+"""Fingerprints of failures, computed from the exception class, the message without numbers, and the frames."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from itertools import dropwhile, takewhile
 from typing import NamedTuple
 
+#: Maximum number of characters of a message.
 MAX_MESSAGE = 500
-#: Number of the project's own innermost frames that distinguish two failures.
+#: Maximum number of the project's own innermost frames in a fingerprint.
 MAX_FRAMES = 3
-# A longer line is a printed value, not a path in a file.
+# Maximum number of characters of a line with a location. A longer line is a printed value.
 _MAX_LOCATION_LENGTH = 1000
 
 
@@ -59,7 +60,7 @@ def fingerprint(text: str, raised: str = "") -> Fingerprint:
     return Fingerprint(hashlib.blake2b(identity, digest_size=16).hexdigest(), exception, message, frames)
 
 
-# The line that names an exception, as pytest and Python end a traceback with it.
+# The last line of a traceback of pytest or Python, which names the exception.
 _RAISED = re.compile(
     r"^(?:E\s+)?(?:[\w.]+\.)?((?:[A-Za-z_]\w*)?(?:Error|Exception|ExceptionGroup|Exit|Warning|Interrupt))\b", re.M
 )
@@ -67,7 +68,7 @@ _RAISED = re.compile(
 _LOCATION = re.compile(r"^\S+:\d+: ([A-Za-z_]\w*)$", re.MULTILINE)
 
 
-# pytest's `E` line with a generic class name: used only without any other match.
+# pytest's `E` line with any class name. It is used only if the other patterns do not match.
 _NAMED = re.compile(r"^E\s+(?:[\w.]+\.)?([A-Z]\w*)(?:: |$)", re.MULTILINE)
 # The message of pytest-xdist about a dead worker.
 _CRASHED = re.compile(r"\Aworker '[^'\n]*' crashed while running ")
@@ -89,9 +90,10 @@ def class_in(text: str) -> str:
 
 
 def message_in(text: str, raised: str) -> str:
-    """Return a traceback's message without the class: pytest's last `E` lines, else the last line.
+    """Return the first line of a traceback's message without the class, at most 500 characters.
 
-    One line of at most 500 characters. For an exception group it is the message of the group itself.
+    The message is in pytest's last `E` lines, otherwise in the last line that names the class. For an exception
+    group, return the message of the group itself.
     """
     if is_group(text):
         text = group_parts(text)[0]
@@ -105,7 +107,7 @@ def message_in(text: str, raised: str) -> str:
 
 
 def _is_message_line(line: str) -> bool:
-    # After stripping, an empty line of a message, as in a string comparison, is a single E.
+    # An empty line of a message, as in a string comparison, is a single E once its blanks are stripped.
     return line.startswith("E  ") or line == "E"
 
 
@@ -120,18 +122,18 @@ _MASKS = (
     (re.compile(r'''"(?:[^"\\\n]|\\.)*(?:\.\.\.(?:[^"\\\n]|\\.)*|(?<=.{100}))"'''), "'<text>'"),
     (re.compile(r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b"), "<uuid>"),
     (re.compile(r"\b0[xX][0-9a-fA-F]+(?:\.\.\.\w*)?"), "<hex>"),
-    # An absolute path in quotes, or one below a directory of temporary files.
+    # An absolute path in quotes, or a path below a directory of temporary files.
     (re.compile(r"""(?<=['"`])(?:/|[A-Za-z]:[\\/])[^'"`\n]*(?=['"`])"""), "<path>"),
     (re.compile(r"(?:/private)?(?:/tmp|/var/tmp|/var/folders|/dev/shm)/[^\s'\"`,;:)\]]+"), "<path>"),
     (re.compile(r"[^\s'\"`(\[]*[\\/]pytest-(?:of-[^\s\\/]+|\d+)[\\/][^\s'\"`,;:)\]]+"), "<path>"),
     (re.compile(r"[A-Za-z]:[\\/][^\s'\"`]*[\\/]Temp[\\/][^\s'\"`,;:)\]]+"), "<path>"),
     # Digests and ids have at least one digit, which distinguishes them from words.
     (re.compile(r"\b(?=[a-f]*[0-9])[0-9a-f]{12,}\b|\b(?=[A-F]*[0-9])[0-9A-F]{12,}\b"), "<hex>"),
-    # pytest-xdist's workers.
+    # Names of pytest-xdist workers.
     (re.compile(r"\bgw\d+\b"), "gw<n>"),
     # Do not mask numbers within a name: `x2` and `x3` are different names.
     (re.compile(r"(?<!\w)-?\d+(?:[.,:]\d+)*(?:[eE][+-]?\d+)?"), "<n>"),
-    # The number of values of a container that pytest shows depends on its verbosity.
+    # The number of values that pytest shows of a container depends on the verbosity of pytest.
     (re.compile(r"(<\w+>|'<\w+>')(?:, \1)+(?:, \.\.\.)?"), r"\1, ..."),
 )
 
@@ -156,7 +158,7 @@ def is_group(text: str) -> bool:
 
 
 def group_parts(text: str) -> list[str]:
-    """Return the traceback of an exception group itself, then those of its members at any depth, without bars."""
+    """Return the traceback of an exception group, then those of its members at any depth, without margin bars."""
     return [_BAR.sub("", part) for part in _MEMBER.split(_last_of_chain(text))]
 
 
@@ -185,7 +187,7 @@ _NATIVE = re.compile(r'\s*File "([^"]+)", line (\d+), in (.+)')
 _SHORT = re.compile(r"(\S.*?):(\d+): in (\S+)")
 _LONG = re.compile(r"(\S.*?):(\d+): ?[\w.]*")
 _LINE = re.compile(r"(\S+?\.py):(\d+): [A-Za-z_][\w.]*: .*")
-# The leading characters are missing if the text was stripped: this is the first line of a test that failed itself.
+# The leading characters are optional, because the first line of a stripped traceback lacks them.
 _DEF = re.compile(r"(?:[> ]\s*)?(?:async )?def (\w+)")
 
 
@@ -213,7 +215,7 @@ def _last_of_chain(text: str) -> str:
 
 
 def _frames(lines: list[str]) -> Iterator[Frame]:
-    # In the long style of pytest only the source above a location names the function.
+    # In the long style of pytest, only the source code above a location names the function.
     function, before = "", ("", "")
     for line in lines:
         if len(line) > _MAX_LOCATION_LENGTH:
@@ -250,18 +252,18 @@ def _is_foreign(file: str) -> bool:
 
 
 def _short(file: str) -> str:
-    """Return a relative path unchanged, and the last 3 parts of an absolute one, because checkouts move."""
+    """Return a relative path unchanged, and only the last 3 parts of an absolute path, because checkouts move."""
     parts = file.replace("\\", "/").split("/")
     is_absolute = file.startswith("/") or re.match(r"[A-Za-z]:[\\/]", file)
     return "/".join(parts[-3:] if is_absolute else parts)
 
 
-# A helper that fails for 100 tests is one failure: the calling tests do not distinguish it.
+# Frames of test functions. If a helper fails for 100 tests, these failures must have the same fingerprint.
 _OF_TESTS = re.compile(r"(?:^|/)(?:test_[^/]*|[^/]*_test)\.py::test|::test_")
 
 
 def _distinctive_frames(frames: list[str]) -> tuple[str, ...]:
-    """Return the innermost frames that identify a failure; those of the test only if it failed there."""
+    """Return the innermost frames that identify a failure; omit those of test functions if a helper failed."""
     called = [frame for frame in frames if not _OF_TESTS.search(frame)]
     is_deeper = bool(called) and frames[-1] == called[-1]
     return tuple((called if is_deeper else frames)[-MAX_FRAMES:])

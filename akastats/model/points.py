@@ -8,7 +8,7 @@ MAX_LABEL_BYTES = 4096
 
 
 def check_label(label: str) -> str:
-    """Return `label` if it can be stored: text of 1 to 4096 bytes in UTF-8; else raise `ValueError`."""
+    """Return `label` if it is text of 1 to 4096 bytes in UTF-8; otherwise raise `ValueError`."""
     if type(label) is str and label.isascii() and 0 < len(label) <= MAX_LABEL_BYTES:
         return label
     if not isinstance(label, str):
@@ -25,7 +25,7 @@ def check_label(label: str) -> str:
 
 
 def check_value(label: str, value: object) -> float:
-    """Return `value` as a finite float; raises `ValueError` for text and anything else that is not a number."""
+    """Return `value` as a float; raise `ValueError` if it is text or not a finite number."""
     if type(value) is float and math.isfinite(value):
         return value
     try:
@@ -37,7 +37,8 @@ def check_value(label: str, value: object) -> float:
     return number
 
 
-# Types that `float` accepts although they are not numbers: text, and NumPy's complex numbers, which lose a part.
+# Types that `float` accepts although they are not real numbers: text, and NumPy's complex numbers, which would
+# lose their imaginary part.
 _NOT_NUMBERS = (str, bytes, bytearray, memoryview, complex)
 
 
@@ -50,7 +51,7 @@ def _shown(value: object) -> str:
 
 
 def check_context(label: str, context: object) -> str | bytes | None:
-    """Return `context` if it is text, bytes or `None`; else raise `ValueError`."""
+    """Return `context` if it is text, bytes or `None`; otherwise raise `ValueError`."""
     if context is not None and not isinstance(context, (str, bytes)):
         raise ValueError(f"context of label {label[:200]!r} is {type(context).__name__}, not str or bytes")
     return context

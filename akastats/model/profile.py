@@ -31,7 +31,7 @@ from akastats.model.stored_values import (
 VERSION = 1
 #: Maximum size of a decompressed profile in bytes; 100,000 tests need about 20 MB.
 MAX_BYTES = 64 * MIB
-#: Maximum time in microseconds: far beyond a real clock, and small enough for finite sums and ratios.
+#: Maximum time in microseconds. It is far beyond a real clock, and small enough for finite sums and ratios.
 MAX_US = 1e30
 _CORRUPT = "stored profile is not valid: record the run again, or update pytest-akastats"
 
@@ -41,11 +41,11 @@ Table = TypeVar("Table", bound="Columns")
 
 
 class Column(NamedTuple):
-    """How a column is stored.
+    """Properties of a stored column.
 
     check: returns whether a stored column is valid
     is_optional: whether profiles may lack it
-    is_metric: whether its values come from the spool by the name of the column
+    is_metric: whether the spool contains its values under the name of the column
     """
 
     check: Check
@@ -89,7 +89,8 @@ Texts = Annotated[list[str], Column(_are_text)]
 Microseconds = Annotated[list[int], Column(_are_us)]
 Counts = Annotated[list[int], Column(_are_counts)]
 TextLists = Annotated[list[list[str]], Column(_are_lists_of_text)]
-#: A number that the recorder measures for each attempt; `None` if unknown; no column if always unknown.
+#: A whole number that the recorder measures for each attempt, `None` if unknown. The table has no column for a
+#: number that is unknown for all attempts.
 Metric = Annotated[list[int | None] | None, Column(_are_counts_or_none, is_optional=True, is_metric=True)]
 #: Microseconds from the start of the run, negative before it; `None` if unknown.
 Moments = Annotated[list[int | None], Column(_are_counts_or_none)]
@@ -101,9 +102,9 @@ Budgets = Annotated[list[Mapping[str, float] | None] | None, Column(_are_budgets
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """A table: columns of one length. A column is declared once, as a field of a subclass.
+    """A table of columns with the same length. A subclass declares each column as a field.
 
-    later: columns of a later release, by name; those that hold lists or objects are dropped.
+    later: columns of a later release, by name; columns that contain lists or objects are dropped.
     """
 
     later: Mapping[str, Sequence[Plain]] = field(default_factory=dict, kw_only=True)
@@ -117,9 +118,9 @@ class TestColumns(Columns):
 
     #: node id
     nodeid: Texts
-    #: outcome, `rerun` for an attempt that another one follows
+    #: outcome; `rerun` for an attempt that pytest repeats
     outcome: Texts
-    #: microseconds from the start of the run to that of the attempt
+    #: microseconds from the start of the run to the start of the attempt
     start: Microseconds
     #: microseconds of the setup phase
     setup: Microseconds
@@ -141,7 +142,7 @@ class TestColumns(Columns):
     cpu_setup: Metric = None
     cpu_call: Metric = None
     cpu_teardown: Metric = None
-    #: CPU microseconds of child processes whose end the process awaited, in each phase
+    #: CPU microseconds of child processes for which the process waited, in each phase
     children_setup: Metric = None
     children_call: Metric = None
     children_teardown: Metric = None
@@ -179,7 +180,7 @@ class ErrorColumns(Columns):
 
 @dataclass(frozen=True, slots=True)
 class FixtureColumns(Columns):
-    """Fixtures of a run; times without those of fixtures that a fixture requested itself."""
+    """Fixtures of a run. The times of a fixture do not include the fixtures that it requests."""
 
     #: name of the fixture
     name: Texts
@@ -213,7 +214,7 @@ class FileColumns(Columns):
 
 @dataclass(frozen=True, slots=True)
 class ProcessColumns(Columns):
-    """Processes of a run. The moments of each follow each other in the order of the columns."""
+    """Processes of a run. The moments of a process are in the order of their columns."""
 
     #: pytest-xdist worker; empty for the process in which pytest was started
     worker: Texts
@@ -236,9 +237,9 @@ class ProcessColumns(Columns):
     wait: Moments
     #: microseconds of garbage collections between `configured` and `end`; no column if always unknown
     gc: OptionalCounts = None
-    #: microseconds of those before `collected`
+    #: microseconds of garbage collections between `configured` and `collected`; no column if always unknown
     gc_collect: OptionalCounts = None
-    #: number of garbage collections between `configured` and `end`
+    #: number of garbage collections between `configured` and `end`; no column if always unknown
     gc_passes: OptionalCounts = None
 
 
@@ -254,11 +255,11 @@ class ImportColumns(Columns):
     package: Texts
     #: number of imported modules
     modules: Counts
-    #: microseconds, without those of other packages that these modules import
+    #: microseconds, without the imports of other packages by these modules
     own: Microseconds
     #: node id of the test that imports, empty in other phases; no column if no test imports
     nodeid: OptionalTexts = None
-    #: those of `own` in which modules without stored bytecode were compiled; no column if there are none
+    #: part of `own` in which modules without stored bytecode were compiled; no column if none were
     compiled: OptionalMicroseconds = None
 
 
@@ -274,22 +275,23 @@ class BuildColumns(Columns):
     worker: Texts
     #: node id of the test that requested the fixture first
     nodeid: Texts
-    #: microseconds, without those of fixtures that the fixture requested itself
+    #: microseconds, without the set-ups of other fixtures that the fixture requests
     setup: Microseconds
 
 
 @dataclass(frozen=True, slots=True)
 class SampleColumns(Columns):
-    """Processes of a run as another process sampled them, each in the order of time.
+    """Samples of the processes of a run, taken by another process, in the order of time for each process.
 
-    In a long run, a sample stands for the time since the one before: numbers of threads and children are maxima.
+    In a long run, a sample stands for the time since the previous sample: its numbers of threads and children are
+    the maxima of that time.
     """
 
     #: pytest-xdist worker; empty for the process in which pytest was started
     worker: Texts
     #: microseconds from the start of the run
     time: Counts
-    #: resident memory in bytes, the maximum since the sample before
+    #: maximum resident memory since the previous sample, in bytes
     memory: Counts
     #: peak resident memory since the start of the process, in bytes
     peak: Counts
@@ -297,7 +299,7 @@ class SampleColumns(Columns):
     cpu: Counts
     #: number of threads
     threads: Counts
-    #: number of child processes; `None` if the system hides it
+    #: number of child processes; `None` if the operating system does not report it
     children: Moments
 
 
@@ -315,7 +317,7 @@ class Profile:
     builds: set-ups of fixtures whose scope is larger than a function
     samples: memory, CPU time, threads and children of its processes; empty if nothing sampled them
     fixture_sets: names of the fixtures that a test can use, for each combination
-    implicit_sets: those of them that only `autouse` adds, for each combination; missing ones are empty
+    implicit_sets: names of the fixtures that only `autouse` adds, for each combination; a missing list is empty
     budgets: limits of fixtures, files, imports and spans by label, such as `import::numpy`
     """
 
@@ -337,7 +339,7 @@ class Profile:
         return self._get_set(self.fixture_sets, row)
 
     def get_implicit_set(self, row: int) -> frozenset[str]:
-        """Return those of its fixtures that only `autouse` adds; empty if not recorded."""
+        """Return the names of the test's fixtures that only `autouse` adds; empty if not recorded."""
         return self._get_set(self.implicit_sets, row) or frozenset()
 
     def _get_set(self, sets: Sequence[Sequence[str]], row: int) -> frozenset[str] | None:
@@ -375,7 +377,7 @@ def from_json(content: Any) -> Profile:
         raise CorruptDataError(_CORRUPT)
     return Profile(
         _table(TestColumns, content.get("tests")),
-        # Profiles of earlier releases lack this table, and the last four.
+        # Profiles of earlier releases lack the errors, processes, imports, builds and samples.
         _table_or_empty(ErrorColumns, content.get("errors")),
         _table(FixtureColumns, content.get("fixtures")),
         _table(FileColumns, content.get("files")),
@@ -398,7 +400,7 @@ def to_json(profile: Profile) -> dict[str, Any]:
 
 
 def columns_to_json(table: Columns) -> dict[str, list[Any]]:
-    """Return the columns of a table by name, with those of later releases, without absent ones."""
+    """Return the columns of a table by name, including columns of later releases; omit absent columns."""
     declared = {name: getattr(table, name) for name in columns_of(type(table))}
     return {**{name: column for name, column in declared.items() if column is not None}, **table.later}
 
@@ -432,7 +434,7 @@ def _declared_columns(table: type[Any]) -> Mapping[str, Column]:
     return {name: metadata[0] for name, metadata in annotations.items() if metadata}
 
 
-# Type hints take 0.1 ms to read, and 200 profiles are decoded for one analysis.
+# Read the type hints once per process: they take 0.1 ms, and one analysis decodes 200 profiles.
 _NAMES: Mapping[str, type[Any]] = {
     "tests": TestColumns,
     "errors": ErrorColumns,

@@ -18,8 +18,8 @@ class TestResult:
     """One attempt of a test.
 
     nodeid: node id of the test
-    outcome: one of `OUTCOMES`, or `rerun` for an attempt that another one follows
-    worker: worker of pytest-xdist; empty without
+    outcome: one of `OUTCOMES`, or `rerun` for an attempt that pytest repeats
+    worker: pytest-xdist worker; empty without workers
     start: start in epoch seconds
     setup: seconds of the setup phase
     call: seconds of the call phase
@@ -55,9 +55,9 @@ class TestResult:
 
 @dataclass(frozen=True)
 class FixtureResult:
-    """Durations of one fixture in a run, without those of the fixtures that it requests.
+    """Durations of one fixture in a run, without the durations of the fixtures that it requests.
 
-    baseid: node id below which tests can request it; empty for all
+    baseid: node id below which tests can request the fixture; empty for all tests
     name: name of the fixture
     scope: scope of the fixture
     count: number of set-ups
@@ -75,7 +75,7 @@ class FixtureResult:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """The limits in a test's marker; `None` if there is none.
+    """Limits of a test's marker, or of another cost; a limit that is not set is `None`.
 
     max_seconds: maximum duration in seconds.
     max_slowdown: maximum duration, as a multiple of the typical one.
@@ -92,7 +92,7 @@ class Error(NamedTuple):
     phase: setup, call, teardown, collect, crash or subtest
     error: context id of the traceback; empty if there is none
     exception: class of the exception
-    fingerprint: fingerprint, which equal failures share; empty without a traceback
+    fingerprint: fingerprint of the failure, the same for equal failures; empty without a traceback
     """
 
     nodeid: str
@@ -109,7 +109,7 @@ def budget_of(limits: Mapping[str, Any]) -> Budget:
 
 
 def limits_of(budget: Budget) -> dict[str, float]:
-    """Return the limits of a budget that are set."""
+    """Return the limits of a budget by name, without those that are not set."""
     return {name: limit for name, limit in asdict(budget).items() if limit is not None}
 
 
@@ -118,7 +118,7 @@ DURATION_LABELS = ("test", "fixture", "collect", "import", "span")
 
 
 def label(word: str, rest: str, suite: str = "") -> str:
-    """Return the label of a duration of a run: `test::rest`, with a suite `test@suite::rest`."""
+    """Return the label of a duration: `word::rest`, or `word@suite::rest` in a suite."""
     return fit_label(f"{word}@{suite}::{rest}" if suite else f"{word}::{rest}")
 
 
@@ -141,9 +141,10 @@ def test_of(label: str) -> NamedTest | None:
 
 
 def fit_label(text: str) -> str:
-    """Return `text` as a valid label: with escaped lone surrogates, and at most 4096 bytes.
+    """Return `text` as a valid label: with lone surrogates escaped, truncated to 4096 bytes.
 
-    A longer label ends in a digest of the whole text, because parameters may differ only after the cut.
+    A truncated label ends with a digest of the whole text, because the parameters of two tests may differ only
+    after the cut.
     """
     encoded = text.encode("utf-8", "backslashreplace")
     if len(encoded) <= MAX_LABEL_BYTES:

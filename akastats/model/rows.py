@@ -11,10 +11,10 @@ from typing import NamedTuple
 from akastats.errors import CorruptDataError
 from akastats.model.stored_values import json_of, read_row
 
-#: Number of newest points for p50, p95 and the failure rate, and number of points that a list shows.
+#: Maximum number of newest points for p50, p95 and the failure rate, and maximum number that a list shows.
 WINDOW, SHOWN = 100, 30
 
-#: Letters of outcomes in a row; `?` is an expired attempt, or one that another program pushed.
+#: Letters of outcomes in a row. `?` is an unknown outcome: it has expired, or another program pushed the point.
 LETTERS = {"passed": "p", "failed": "f", "error": "e", "xfailed": "x", "xpassed": "X", "rerun": "r"}
 OUTCOMES = {letter: outcome for outcome, letter in LETTERS.items()}
 UNKNOWN = "?"
@@ -66,7 +66,7 @@ class Row:
 
 
 def row_of(attempts: Sequence[Attempt], runs: int, avg: float | None) -> Row | None:
-    """Return the row of a test, from its newest attempts, newest first; `None` without attempts."""
+    """Return the row of a test; `None` without attempts. `attempts` contains its attempts, newest first."""
     window = attempts[:WINDOW]
     if not window:
         return None
@@ -119,7 +119,7 @@ def pack(row: Row) -> bytes:
 
 
 def unpack(stored: bytes | None) -> Row | None:
-    """Return a stored row; `None` for a missing or corrupt one, and for one of another release."""
+    """Return a stored row; `None` if it is missing, corrupt or from another release."""
     try:
         row = read_row(Row, json_of(stored or b""))
     except CorruptDataError:

@@ -1,4 +1,4 @@
-"""Decode what the server holds: JSON and compressed bytes as values of their types.
+"""Decode stored values: JSON and compressed bytes.
 
 Other programs can write to the server, and a server can lose part of its data. A value of another type raises
 `CorruptDataError`; readers treat it as absent.
@@ -23,7 +23,7 @@ T = TypeVar("T")
 Reader = Callable[[Any], Any]
 
 MIB = 1024 * 1024
-#: Maximum valid count; computing with a greater one fails.
+#: Limit of the absolute value of a whole number. Arithmetic with greater numbers can fail.
 MAX_INT = 2**63
 _LARGEST = float_info.max
 
@@ -38,7 +38,7 @@ def escape_surrogates(written: bytes) -> bytes:
 
     A node id contains them if the name of its file has another encoding.
     """
-    # Searching for one byte is several times as fast as for two, and most stored values have no backslash.
+    # A search for one byte is several times faster than for two, and most stored values have no backslash.
     if b"\\" not in written or b"\\u" not in written:
         return written
     return _SURROGATES.sub(lambda match: b"\\" + match[0] if match[1] else match[0], written)
@@ -52,7 +52,7 @@ _DECODER = json.JSONDecoder(parse_constant=_refuse)
 
 
 def json_of(stored: bytes) -> Any:
-    """Return the value of stored JSON; raises `CorruptDataError` for invalid JSON, NaN and too deep nesting."""
+    """Return the value of stored JSON; raise `CorruptDataError` for invalid JSON, NaN and too deep nesting."""
     try:
         return _DECODER.decode(escape_surrogates(stored).decode())
     except (ValueError, RecursionError) as error:
@@ -60,7 +60,10 @@ def json_of(stored: bytes) -> Any:
 
 
 def decompress(stored: bytes, max_bytes: int) -> bytes:
-    """Return decompressed bytes; raises `CorruptDataError` for more than `max_bytes`: 200 KB can become 200 MB."""
+    """Return decompressed bytes; raise `CorruptDataError` if they are damaged or more than `max_bytes`.
+
+    Without a limit, 200 KB could become 200 MB.
+    """
     inflating = zlib.decompressobj()
     try:
         content = inflating.decompress(stored, max_bytes)
@@ -74,13 +77,13 @@ def decompress(stored: bytes, max_bytes: int) -> bytes:
 def read(kind: Callable[..., T], value: Any) -> T:
     """Convert a value from JSON to `kind`, a dataclass or the type of one of its fields.
 
-    Fields of a later version are ignored. Raises `CorruptDataError` for a missing field or one of another type.
+    Fields of a later version are ignored. Raises `CorruptDataError` if a field is missing or has another type.
     """
     return cast(T, reader(kind)(value))
 
 
 def read_row(kind: Callable[..., T], value: Any) -> T:
-    """Convert a list from JSON to a dataclass whose fields it has in their order; raises as `read` does."""
+    """Convert a list from JSON to a dataclass; the list has the fields in their order. Raises as `read` does."""
     return kind(*_list_reader(kind)(value))
 
 
@@ -198,7 +201,7 @@ def _sequence(kind: Any) -> Reader:
     def read_sequence(value: Any) -> tuple[Any, ...]:
         if type(value) is not list:
             raise CorruptDataError("stored value is not a valid list")
-        # One check of all values: a call for each of 100 durations would double the time of a row.
+        # Check all values at once: a call for each of 100 durations would double the time to read a row.
         return tuple(value) if are_valid and are_valid(value) else tuple(map(inner, value))
 
     return read_sequence
@@ -207,7 +210,7 @@ def _sequence(kind: Any) -> Reader:
 def are_texts(values: Iterable[Any]) -> bool:
     """Return whether all values are text."""
     try:
-        # Accepts only text, and takes a third of the time of comparing types.
+        # join() accepts only text, and takes a third of the time of comparing types.
         "".join(values)
     except TypeError:
         return False
@@ -217,7 +220,7 @@ def are_texts(values: Iterable[Any]) -> bool:
 def are_numbers(values: Iterable[Any], limit: float = inf) -> bool:
     """Return whether all values are finite numbers; the root of the sum of their squares must be below `limit`."""
     try:
-        # Converts each value to float, which sum() does not, and takes a quarter of the time of comparing types.
+        # hypot() converts each value to float, unlike sum(), and takes a quarter of the time of comparing types.
         return hypot(*values) < limit
     except (TypeError, OverflowError):
         return False
@@ -226,6 +229,6 @@ def are_numbers(values: Iterable[Any], limit: float = inf) -> bool:
 _CHECKS: Mapping[Any, Callable[[Iterable[Any]], bool]] = {
     str: are_texts,
     float: are_numbers,
-    # `None` among the numbers fails this check; then each value is read separately.
+    # If `None` is among the numbers, this check fails, and each value is read separately.
     float | None: are_numbers,
 }

@@ -16,7 +16,7 @@ FailureLabel = Literal["new", "known flaky", "also failing on base", "quarantine
 CauseKind = Literal["test", "fixture", "import", "span", "machine"]
 
 VERSION = 1
-#: Seconds added to each duration before its logarithm, because clock noise dominates below a millisecond.
+#: Seconds that are added to a duration before its logarithm, because clock noise dominates below a millisecond.
 OFFSET = 0.001
 #: Minimum number of runs at the new level that confirm a duration change.
 CONFIRMED_AFTER = 5
@@ -24,7 +24,7 @@ CONFIRMED_AFTER = 5
 MIN_OUTAGE = 10
 #: Maximum size of decompressed verdicts in bytes; those of 1,000 tests have about 1 MB.
 MAX_BYTES = 32 * MIB
-# Highest level of a duration change, so that the ratio of two levels is finite.
+# Maximum level of a duration change in seconds. It keeps the ratio of two levels finite.
 _MAX_SECONDS = 1e300
 
 
@@ -77,7 +77,7 @@ class DurationChange:
 
 @dataclass(frozen=True, slots=True)
 class FailureVerdict:
-    """The label of one failing test: whether this run or something else broke it.
+    """The label of one failing test, which indicates whether this run broke the test.
 
     nodeid: node id of the test
     label: new, known flaky, also failing on base, or quarantined; null without enough history
@@ -102,10 +102,10 @@ class UnhealthyTest:
     evidence: ids of the failing runs that support the state, newest first
     since: first run that failed in this state; empty if unknown
     is_new: whether the previous verdicts had another state
-    runs_failed: number of runs in which it failed, from `since` on
+    runs_failed: number of runs in which the test failed, from `since` on
     seconds_lost: seconds of failed attempts, and of runs that only flaky tests failed, from `since` on
-    workers: name, failed attempts and all attempts of each worker on which it failed
-    after: tests that more often ran directly before its failures than before its passes, with their number, most
+    workers: name, failed attempts and all attempts of each worker on which the test failed
+    after: tests that ran directly before failures more often than before passes, with the number of failures, most
         frequent first
     since_commit: commit of `since`; empty if unknown
     """
@@ -131,7 +131,7 @@ class ChangeVerdict:
     """A lasting change of a duration, and whether it is new.
 
     change: the change
-    is_new: whether the previous verdicts lack it
+    is_new: whether the previous verdicts lack this change
     """
 
     change: DurationChange
@@ -184,7 +184,7 @@ class DurationCause:
 
 @dataclass(frozen=True, slots=True)
 class Verdicts:
-    """Verdicts of one run, from the history up to it.
+    """Verdicts of one run, from the history up to that run.
 
     run: id of the run
     suite: its suite; empty if there is none
@@ -241,9 +241,10 @@ class Verdicts:
 
 
 def looks_like_outage(verdicts: Verdicts) -> bool:
-    """Return whether to report an outage: one was detected, and most of the failures are new.
+    """Return whether to report an outage: it was detected, and many tests fail, at least half of them newly.
 
-    Evidence depends on `is_outage` alone. A wrongly reported outage would hide a change that broke the tests.
+    The evidence of flakiness depends only on `is_outage`. The report has stricter rules, because a wrongly
+    reported outage would hide a change that broke the tests.
     """
     labels = [failure.label for failure in verdicts.failures]
     labelled, new = len(labels) - labels.count(None), labels.count("new")
@@ -257,7 +258,7 @@ def newly_flaky(verdicts: Verdicts) -> list[UnhealthyTest]:
 
 
 def newly_slower(verdicts: Verdicts) -> list[DurationChange]:
-    """Return the slowdowns that the previous verdicts did not have, by added seconds, most first."""
+    """Return the slowdowns that the previous verdicts did not have, the largest in seconds first."""
     slower = [each.change for each in verdicts.changes if each.is_new and each.change.is_slower]
     return sorted(slower, key=lambda change: (change.before - change.after, change.label))
 
@@ -273,7 +274,7 @@ def pack(verdicts: Verdicts) -> bytes:
 
 
 def unpack(stored: bytes) -> Verdicts:
-    """Return stored verdicts; raises `CorruptDataError` for invalid ones and for another version."""
+    """Return stored verdicts; raise `CorruptDataError` if they are invalid or have another version."""
     content = json_of(decompress(stored, MAX_BYTES))
     if not isinstance(content, dict) or content.get("version") != VERSION:
         raise CorruptDataError("stored verdicts are not valid, or of another release: update pytest-akastats")

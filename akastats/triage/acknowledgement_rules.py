@@ -22,8 +22,8 @@ QUIET: tuple[AcknowledgementKind, ...] = ("expected", "noise")
 class AcknowledgedChange:
     """An acknowledgement of a duration change, as it is stored.
 
-    It applies to every change of its series and direction whose interval from `since` to `until` contains `run`.
-    Later data can change the likeliest run of a change.
+    It applies to each change with its series and direction whose interval from `since` to `until` contains `run`.
+    The likeliest run of a change can differ once more runs are recorded.
 
     mark: acknowledged, expected or noise
     reason: reason as it was entered
@@ -69,13 +69,13 @@ def by_series(acknowledgements: Iterable[AcknowledgedChange]) -> BySeries:
 
 
 def acknowledgements_of(change: DurationChange, series: BySeries) -> list[AcknowledgedChange]:
-    """Return the acknowledgements of a change: those of its likeliest run first, then newest first."""
+    """Return the acknowledgements of a change: those of its likeliest run first, then the others, newest first."""
     matches = [each for each in series.get((change.label, change.environment), ()) if _applies(each, change)]
     return sorted(matches, key=lambda each: each.run != change.run)
 
 
 def find_acknowledgement(change: DurationChange, series: BySeries) -> AcknowledgedChange | None:
-    """Return the acknowledgement of a change; `None` if there is none."""
+    """Return the first acknowledgement of a change; `None` if there is none."""
     return next(iter(acknowledgements_of(change, series)), None)
 
 

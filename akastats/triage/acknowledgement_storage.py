@@ -11,7 +11,7 @@ from akastats.store.requests import Operation, send_reads, send_writes
 
 @dataclass(frozen=True)
 class StoredAcknowledgements:
-    """All stored acknowledgements, expired ones included.
+    """All stored acknowledgements, including expired ones.
 
     entries: encoded acknowledgements by id
     now: time of the server, epoch seconds

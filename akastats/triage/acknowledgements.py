@@ -12,7 +12,7 @@ from akastats.triage import acknowledgement_rules as rules
 from akastats.triage import acknowledgement_storage as storage
 from akastats.triage.acknowledgement_rules import AcknowledgedChange, AcknowledgementKind
 
-#: Maximum number of stored acknowledgements; the oldest are removed. Each takes about 300 bytes, and all are read.
+#: Maximum number of stored acknowledgements; the oldest are removed. Each read returns all of them, about 300 KB.
 MAX_ACKNOWLEDGEMENTS = 1000
 
 
@@ -21,7 +21,7 @@ class _Current:
     """Acknowledgements in force.
 
     entries: acknowledgements by id
-    obsolete: ids of expired and unreadable ones
+    obsolete: ids of expired and unreadable acknowledgements
     now: time of the server, epoch seconds
     """
 
@@ -58,7 +58,7 @@ def _read(namespace: str, days: int) -> Operation[_Current]:
 def put(
     namespace: str, days: int, change: DurationChange, kind: AcknowledgementKind, reason: str
 ) -> Operation[AcknowledgedChange]:
-    """Store an acknowledgement of a change, instead of earlier ones; return it."""
+    """Store an acknowledgement of a change, which replaces earlier ones of this change; return it."""
     current = yield from _read(namespace, days)
     entry = rules.new_acknowledgement(change, kind, reason, current.now)
     obsolete = [*current.obsolete, *_ids_of(change, current), *_surplus(current)]

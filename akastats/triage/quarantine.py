@@ -35,7 +35,7 @@ class QuarantineRequest:
 
 
 def read_entries(namespace: str, suite: str | None = None) -> Operation[list[QuarantinedTest]]:
-    """Read the tests in quarantine, the first to end first; expired entries are omitted.
+    """Read the tests in quarantine, sorted by the end of their quarantine; omit expired entries.
 
     `suite` selects one suite; empty selects tests without a suite, `None` all tests.
     """
@@ -56,7 +56,7 @@ def put(
 ) -> Operation[QuarantinedTest]:
     """Put a test into quarantine, or change the end and reason of its entry; return the entry.
 
-    Raises `RefusedError` if a rule forbids it.
+    Raises `RefusedError` if a rule of the quarantine forbids this, or if the quarantine is full.
 
     protected: patterns of `AKA_STATS_PROTECTED`
     is_forced: whether to accept unknown tests and tests that always fail

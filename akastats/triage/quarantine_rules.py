@@ -13,12 +13,12 @@ from akastats.model.rows import UNKNOWN
 from akastats.model.stored_values import json_of, read
 from akastats.triage.globs import Glob
 
-#: Maximum length of a quarantine in days; a longer one needs a renewal, so that a person reviews the test.
+#: Maximum length of a quarantine in days. A longer quarantine needs a renewal, so that a person reviews the test.
 MAX_DAYS = 90
 #: Maximum number of characters of a reason, and of a user name.
 MAX_REASON, MAX_BY = 500, 100
-#: A visible character, spelled out because `\s` differs between languages. Hidden characters beyond U+FFFF count
-#: as visible, because languages differ in how these are written.
+#: Pattern of a visible character. It lists the hidden characters, because the meaning of `\s` differs between
+#: programming languages. Hidden characters above U+FFFF count as visible, because their notation differs too.
 VISIBLE_CHARACTER = (
     r"[^\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
     # Zero-width characters, direction marks, fillers and the blank Braille pattern.
@@ -27,7 +27,7 @@ VISIBLE_CHARACTER = (
     # Combining characters.
     r"\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe00-\ufe0f\ufe20-\ufe2f]"
 )
-#: A test that failed in all of its newest attempts, up to this number, is broken, not flaky.
+#: Maximum number of newest attempts that are checked. A test that failed in all of them is broken, not flaky.
 NEWEST = 10
 _FAILING = frozenset("fer")
 

@@ -16,7 +16,7 @@ TTL_S = 92 * 86_400
 
 @dataclass(frozen=True)
 class StoredQuarantine:
-    """All stored entries, expired ones included.
+    """All stored entries, including expired ones.
 
     entries: encoded entries by label
     now: time of the server, epoch seconds
