@@ -22,7 +22,7 @@ class Annotation:
 
     rule: kind of the message
     label: label of a failing test; `None` for other rules
-    key: identity of the message, the same in each run
+    key: values that identify the message, the same in each run
     title: one line, with the test or duration
     text: the message
     path: path relative to the root of the repository; empty if unknown
@@ -66,7 +66,7 @@ def _failure(test: FailingTest, suite: str, paths: RepositoryPaths) -> Annotatio
 
 
 def _location(test: FailingTest, paths: RepositoryPaths) -> tuple[str, int]:
-    """Return the file and line that raised the failure; if unknown, the file of the test and line 1."""
+    """Return the file and line that raised the failure; if they are unknown, the file of the test and line 1."""
     failure = test.failure
     path = paths.path_of_frame(failure.file) if failure and failure.file else ""
     if path and failure and failure.line:

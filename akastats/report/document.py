@@ -53,7 +53,7 @@ class Section:
 
     title: title, without a number
     items: the entries
-    note: a sentence that explains the title; empty for none
+    note: a sentence that explains the title; empty if there is none
     left_out: number of additional tests, whose names are unknown
     """
 

@@ -12,7 +12,7 @@ from akastats.queries.run_failures import Failure
 #: The label of a failure, or the reason why it has none.
 ReportedLabel = Literal[FailureLabel, "no history", "not analysed"]
 
-#: Labels in the order of reports: failures that the change may have caused first, quarantined ones last.
+#: Labels in the order of reports: failures that the change may have caused first, quarantined tests last.
 LABELS: tuple[ReportedLabel, ...] = (
     *("new", "not analysed", "no history"),
     *("also failing on base", "known flaky", "quarantined"),

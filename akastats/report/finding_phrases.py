@@ -9,11 +9,12 @@ from akastats.model.findings import Finding, Saving
 from akastats.queries.ledger import RunDifference, RunLedger
 from akastats.report import phrases
 
+#: Bytes per megabyte.
 MB = 1e6
 
 
 def where_time_went(spans: Mapping[str, float]) -> str:
-    """Return the spans of all processes as percentages, the largest first; below 1 % they are omitted."""
+    """Return the spans of all processes as percentages, the largest first; omit spans below 1 %."""
     total = sum(spans.values())
     shares = {span: seconds / total for span, seconds in spans.items() if seconds >= 0.01 * total > 0}
     parts = (
@@ -23,7 +24,10 @@ def where_time_went(spans: Mapping[str, float]) -> str:
 
 
 def describe_ledger(ledger: RunLedger) -> list[str]:
-    """Return the duration of a run, its spans, and what its processes used, each in one line."""
+    """Return lines with the duration of a run, its spans, and the resources of its processes.
+
+    The duration is omitted if no typical duration is known, the resources if the run has no samples of them.
+    """
     return [
         *_describe_difference(ledger.difference),
         where_time_went(ledger.spans),
@@ -57,13 +61,13 @@ def _describe_resources(processes: Iterable[ProcessLedger]) -> list[str]:
 
 
 def saving(saved: Saving) -> str:
-    """Return what a change would save."""
+    """Return the time that a change would save, in words."""
     interval = f" ({saved.low:.1f} to {saved.high:.1f} s)" if saved.high - saved.low >= 0.1 else ""
     return f"would save {saved.seconds:.1f} s{interval}, {saved.share:.0%} of the run"
 
 
 def describe_finding(finding: Finding) -> str:
-    """Return a finding in one line, its saving first."""
+    """Return a finding in one line, which begins with the saving."""
     return f"{finding.saving.seconds:.1f} s ({finding.saving.share:.0%}): {finding.title}"
 
 

@@ -12,7 +12,7 @@ from akastats.report.failing_tests import ReportedLabel
 
 Level = Literal["error", "warning"]
 
-#: GitHub shows at most 10 annotations of each level per step, and drops the others silently.
+#: Maximum number of annotations of each level per step. GitHub silently drops further annotations.
 MAX_PER_LEVEL = 10
 #: Maximum number of characters of a title, and of a message.
 MAX_TITLE, MAX_TEXT = 250, 1_000
@@ -22,7 +22,7 @@ _ERRORS: frozenset[ReportedLabel | None] = frozenset({"new", "not analysed", "no
 
 
 def render_commands(annotations: Iterable[Annotation]) -> list[str]:
-    """Return the lines to print: at most ten errors and ten warnings; the tenth counts the others."""
+    """Return the lines to print: at most ten errors and ten warnings; if there are more, the tenth counts them."""
     everything = list(annotations)
     errors = [each for each in everything if each.label in _ERRORS]
     warnings = [each for each in everything if each.label not in _ERRORS]
@@ -44,7 +44,7 @@ def _command(level: Level, annotation: Annotation) -> str:
     return f"::{level} {location}title={title}::{_data(cut(annotation.text, MAX_TEXT))}"
 
 
-# The percent sign comes first, because the escapes contain it. Normally, `cut` has already escaped line ends.
+# The percent sign comes first, because the escapes contain percent signs. `cut` usually escapes line ends before.
 _IN_DATA = (("%", "%25"), ("\r", "%0D"), ("\n", "%0A"))
 _IN_PROPERTIES = (*_IN_DATA, (":", "%3A"), (",", "%2C"))
 

@@ -33,7 +33,7 @@ code { background: var(--code); border-radius: .25rem; padding: .1rem .3rem; fon
 a { color: var(--link); }
 """
 _DIGEST = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
-#: Even untrusted text that is not escaped could not load, run or style anything.
+#: Content security policy. Even if untrusted text were not escaped, it could not load, run or style anything.
 POLICY = f"default-src 'none'; style-src 'sha256-{_DIGEST}'; base-uri 'none'; form-action 'none'"
 
 _BAD = ("failed", "crashed", "interrupted")

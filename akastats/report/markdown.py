@@ -9,17 +9,18 @@ from urllib.parse import quote
 from akastats.formatting import escape_unprintable
 from akastats.report.document import Code, Document, Line, Link, Section, cut
 
-#: Maximum number of characters of a report. GitHub refuses more than 65,536 per comment; a job may add its own
-#: text.
+#: Maximum number of characters of a report. GitHub refuses more than 65,536 characters per comment, and a CI job
+#: may add its own text.
 MAX_CHARACTERS = 60_000
-#: Maximum number of entries of a section, and of lines below each; the others are counted.
+#: Maximum number of entries per section, and maximum number of lines below an entry. The others are only counted.
 MAX_ITEMS, MAX_DETAILS = 50, 10
 #: Maximum number of characters of a node id or a message.
 MAX_CODE = 300
 
 _SPECIAL = re.compile(r"[\\`*_\[\]<>|~$&@#]")
 _TICKS = re.compile(r"`+")
-#: Characters of an address that are not percent-encoded, without angle brackets, which enclose it, and line ends.
+#: Characters of an address that are not percent-encoded. Angle brackets are encoded, because they enclose the
+#: address.
 _ADDRESS = ":/?#[]@!$&'()*+,;=%"
 #: Maximum number of characters of the line that counts the omitted entries.
 _COUNT_LINE = 40
@@ -63,7 +64,7 @@ class _SectionText:
 
 
 def _shares(sizes: Sequence[int], room: int) -> list[int]:
-    """Return the characters per section: its size, or an equal share of what smaller sections do not need."""
+    """Return the maximum number of characters per section: its size, or an equal share of the remaining room."""
     shares = [0] * len(sizes)
     for rank, at in enumerate(sorted(range(len(sizes)), key=lambda at: sizes[at])):
         shares[at] = min(sizes[at], room // (len(sizes) - rank))
@@ -96,7 +97,7 @@ def _escape(text: str) -> str:
 
 
 def _code(text: str) -> str:
-    """Return a text as code, between more backticks than it contains in a row, so that none of it is markup."""
+    """Return a text as code, between more backticks than it contains in a row, so that it contains no markup."""
     if not text:
         return "(empty)"
     fence = "`" * (1 + max(map(len, _TICKS.findall(text)), default=0))

@@ -1,7 +1,7 @@
 """The wording of each verdict, shared by terminal, command line, page, documents, annotations and webhook.
 
-Pure functions of plain values, which import only the formatting: the test process uses them at its end.
-The page reads the constants as a JavaScript module, in which `{name}` stands for a value too.
+This module imports only `formatting`, because the test process loads it at its end. The page reads the constants
+as a JavaScript module, in which `{name}` also stands for a value.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ SEVERAL_ENVIRONMENTS = (
 
 #: A cause of a difference of durations: kind, name, seconds.
 Cause = tuple[str, str, float]
-#: Minimum difference to the typical duration that is explained, as a share of it. A machine speed factor is normal
-#: up to this difference from 1.
+#: Minimum difference to the typical duration that is explained, as a share of the typical duration. A machine
+#: speed factor is normal if it differs from 1 by at most this value.
 MIN_DIFFERENCE = 0.05
-#: Minimum share of a difference of a named cause, and of the sum of the others. Maximum number of named causes.
+#: Minimum share of a cause, and of `other`, in the difference that they explain; maximum number of named causes.
 MIN_PART, MAX_CAUSES = 0.1, 3
 
 #: Phrases of the spans of a ledger.
@@ -80,7 +80,7 @@ class Heading:
 #: Test states whose stored name is not the displayed one.
 STATES: Mapping[str, str] = {"undecided": NOT_ENOUGH_DATA}
 
-#: Headings of failures by label; `not analysed` and `no history` are failures without one.
+#: Headings of failures by label; `not analysed` and `no history` are for failures without a label.
 FAILURES: Mapping[str, Heading] = {
     "new": Heading("new failures", "Passed on {base} until now, or did not exist there."),
     "not analysed": Heading("failures"),
@@ -109,7 +109,7 @@ def count_of(count: int, singular: str, plural: str = "") -> str:
 
 
 def failure_label(label: str | None, rate: float | None = None, base: str = "") -> str:
-    """Return the label of a failure, with the share of failing attempts: `known flaky 12 %`."""
+    """Return the label of a failure, with the share of failing attempts if it is known: `known flaky 12 %`."""
     if label is None:
         return NO_HISTORY
     shown = f"also failing on {base}" if base and label == "also failing on base" else label
@@ -188,8 +188,8 @@ def suite_duration(
 def duration_difference(difference: float, typical: float, causes: Iterable[Cause]) -> str:
     """Return the difference to the typical duration with its largest causes: ` (+1.29 s: test_prices +0.67 s)`.
 
-    Empty for less than a twentieth of the typical duration. Only causes of the same sign are named. `other` is the
-    difference without them.
+    Empty if the difference is less than 5 % of the typical duration. Only causes with the same sign as the
+    difference are named. `other` is the rest of the difference.
     """
     if abs(difference) < MIN_DIFFERENCE * typical:
         return ""

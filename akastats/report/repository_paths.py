@@ -14,7 +14,7 @@ _DRIVE = re.compile(r"[A-Za-z]:/")
 
 @dataclass(frozen=True, slots=True)
 class RepositoryPaths:
-    """Converts the paths of a run. Its directories are absolute, or empty if unknown.
+    """Converter for the paths of a run. Its directories are absolute, or empty if unknown.
 
     repository: root of the repository; if unknown, `started_in` counts as the root
     started_in: directory in which pytest was started
@@ -32,11 +32,11 @@ class RepositoryPaths:
         return cls(next(checkouts, ""), started_in, root or started_in)
 
     def path_of_frame(self, file: str) -> str:
-        """Return the path in the repository of a file in a traceback; empty if it is outside."""
+        """Return the path in the repository of a file in a traceback; empty if the file is outside."""
         return self._in_repository(file, self.started_in)
 
     def path_of_test(self, nodeid: str) -> str:
-        """Return the path in the repository of a test's file; empty if it is outside."""
+        """Return the path in the repository of a test's file; empty if the file is outside."""
         return self._in_repository(nodeid.partition("::")[0], self.root)
 
     def _in_repository(self, file: str, directory: str) -> str:

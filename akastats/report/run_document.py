@@ -25,6 +25,7 @@ from akastats.report import phrases
 from akastats.report.document import Code, Document, Item, Line, Link, Section
 from akastats.report.failing_tests import FailingTest, ReportedLabel, count_unnamed, list_failing_tests
 
+#: Number of characters of a commit id in a report.
 COMMIT_WIDTH = 10
 #: Maximum number of tests named in the note about a dead process.
 MAX_NAMED = 5
@@ -44,8 +45,8 @@ def make_document(
 ) -> Document:
     """Return the report of a run; without `verdicts`, failures have no label.
 
-    `commits` maps the runs that `list_named_runs` returns to their commits, if they are known. `costs` are
-    findings of akastats: the advice of other rules is untrusted.
+    `commits` maps the runs that `list_named_runs` returns to their commits, if they are known. `costs` must be
+    findings of akastats, because their advice is shown as trusted text.
     """
     run = details.run
     failing = list_failing_tests(details, verdicts)
@@ -90,7 +91,7 @@ def format_counts(run: Run) -> str:
 def _title(run: Run, failing: Sequence[FailingTest]) -> Line:
     suite: Line = (" in ", Code(run.suite)) if run.suite else ()
     quarantined = sum(test.label == "quarantined" for test in failing)
-    # Explains why a run with failures passed.
+    # The note explains why a run with failures passed.
     verb = "is" if quarantined == 1 else "are"
     note = f"; {quarantined:,} of the failures {verb} quarantined" if quarantined else ""
     return (f"Tests {run.status or 'recorded'}", *suite, f": {format_counts(run)}{note}")
@@ -288,7 +289,10 @@ def _cost(finding: Finding) -> Item:
 
 
 def display_name(label: str) -> str:
-    """Return the displayed name of a label: a node id, the name of a span, kind and name, or the label itself."""
+    """Return the displayed name of a label.
+
+    It is the node id of a test, the phrase of a span, kind and name of other durations, or the label itself.
+    """
     word, colons, rest = label.partition("::")
     kind = word.partition("@")[0]
     if not colons or kind not in DURATION_LABELS:

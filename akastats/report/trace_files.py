@@ -34,7 +34,7 @@ class Span(NamedTuple):
 def lanes(tests: TestColumns) -> dict[str, list[Span]]:
     """Return the spans of each worker in time order; without workers, the only lane is `main`.
 
-    Spans of a lane never overlap: if a test moved the clock, the next one starts at its end.
+    Spans of a lane never overlap: if a test moved the clock, the next test starts at the end of the previous one.
     """
     by_worker: dict[str, list[int]] = {}
     for at, worker in enumerate(tests.worker):
@@ -128,7 +128,7 @@ def _make_sampled(name: str, costs: list[tuple[list[str], int]], frames: _Frames
 
 
 def perfetto(name: str, content: Profile) -> dict[str, Any]:
-    """Return a profile in the JSON trace event format, which Perfetto and Chrome open: one thread per worker."""
+    """Return a profile in the JSON trace event format of Perfetto and Chrome, with one thread per worker."""
     events = [_make_name_event("process_name", 0, name)]
     for thread, (worker, spans) in enumerate(lanes(content.tests).items(), 1):
         events.append(_make_name_event("thread_name", thread, worker))
