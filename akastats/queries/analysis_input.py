@@ -28,18 +28,19 @@ from akastats.store import verdicts as stored_verdicts
 from akastats.store.requests import Operation, send_reads
 from akastats.store.runs import Position
 
-#: Maximum number of earlier runs per analysis: of the base branch, and of the run's own branch.
+#: Maximum number of earlier runs of the base branch per analysis, and maximum number of the run's own branch.
 MAX_BASE, MAX_OWN = 200, 50
-#: Maximum number of attempts per analysis: 10,000 tests in 200 runs take about 60 MB of memory.
+#: Maximum number of attempts per analysis. 10,000 tests in 200 runs take about 60 MB of memory.
 MAX_ATTEMPTS = 2_500_000
-#: Profiles per round trip: decoding one of 10,000 tests takes about 15 ms.
+#: Maximum number of profiles per round trip. Decoding a profile of 10,000 tests takes about 15 ms.
 STEP = 5
-#: Number of earlier runs that are searched for the previous verdicts.
+#: Maximum number of earlier runs per branch that are searched for the previous verdicts.
 STEP_RUNS = 20
-#: Maximum number of analysed labels of `stat`, and of points per label.
+#: Maximum number of labels of `stat` per analysis, and maximum number of points per label.
 MAX_NUMBERS, MAX_POINTS = 100, 400
 
-# Suites and branches have indexes, so two pages suffice. Runs without either share the index of all runs.
+# Number of runs per page, and maximum number of pages. Two pages suffice for a suite or branch, because it has an
+# index. Runs without suite and branch are only in the index of all runs.
 _PAGE, _PAGES = 100, 20
 _FIELDS = (
     *("id", "suite", "status", "branch", "commit", "dirty", "started", "finished", "duration"),
@@ -53,7 +54,7 @@ _RERUNS = frozenset({"--lf", "--last-failed"})
 
 @dataclass
 class RecordCache:
-    """Run records that have been read.
+    """Run records that were read before.
 
     records: record by run id; `None` for a run without a profile
     names: one copy of each name, shared by all records
@@ -68,7 +69,7 @@ class RunHistory:
     """Earlier runs for the analysis of a run.
 
     base_branch: branch that the run is compared with
-    base: runs of the base branch, oldest first
+    base: runs of the base branch, oldest first; empty if there are none
     own: runs of the run's own branch, oldest first; empty on the base branch
     """
 
@@ -78,7 +79,7 @@ class RunHistory:
 
     @property
     def newest_first(self) -> list[Run]:
-        """All runs, newest first, those of the base before the others."""
+        """Runs of the base branch, newest first, then runs of the own branch, newest first."""
         return [*reversed(self.base), *reversed(self.own)]
 
 
@@ -108,7 +109,7 @@ def read_input(
 
 
 def _record_of(namespace: str, run: Run, cache: RecordCache) -> Operation[RunRecord]:
-    """Return the record of a run; raises the error of its profile if there is none."""
+    """Return the record of a run; raise `NotFoundError` or `CorruptDataError` if its profile cannot be read."""
     record = cache.records.get(run.id)
     if record is not None:
         return record
@@ -119,7 +120,7 @@ def _record_of(namespace: str, run: Run, cache: RecordCache) -> Operation[RunRec
 def _budgets(namespace: str, record: RunRecord) -> Operation[tuple[Mapping[str, Budget], Mapping[str, Budget]]]:
     """Read the budgets of a run's tests, and of its other costs.
 
-    Only the analysed run needs them, so records omit them.
+    Records do not contain budgets, because only the analysed run needs them.
     """
     if not record.has_budgets:
         return {}, {}
@@ -128,7 +129,7 @@ def _budgets(namespace: str, record: RunRecord) -> Operation[tuple[Mapping[str, 
 
 
 def _previous_verdicts(namespace: str, history: RunHistory) -> Operation[Verdicts | None]:
-    """Read the verdicts of the newest earlier run of the run's own branch, otherwise of the base branch."""
+    """Read the newest earlier verdicts of the run's own branch, or of the base branch; `None` without any."""
     for earlier in (history.own, history.base):
         analysed = yield from stored_verdicts.filter_with_verdicts(
             namespace, [run.id for run in earlier[-STEP_RUNS:]]
@@ -152,7 +153,7 @@ def read_history(namespace: str, run: Run) -> Operation[RunHistory]:
     base = (yield from _read_before(namespace, run, base_branch, MAX_BASE, can_be_base)) if has_base else []
     clean = [each for each in base if not each.dirty]
     if len(clean) >= MIN_COMMITS:
-        # Runs of uncommitted code count only if there are too few others.
+        # Runs of uncommitted code count only if there are too few runs of committed code.
         base = clean
     return RunHistory(base_branch, base, (yield from _read_own(namespace, run, base_branch)))
 
@@ -175,7 +176,7 @@ def _base_branch(namespace: str, run: Run) -> Operation[str]:
     for branch in base_branches(run):
         if (yield from _read_before(namespace, run, branch, 1, can_be_base)):
             return branch
-    # A branch without runs also counts, because later runs of this pull request are compared with it.
+    # Return a branch without runs too, because later runs of this pull request are compared with that branch.
     return (run.base_branch or run.default_branch or "") if run.pull_request else own
 
 
@@ -215,9 +216,9 @@ def within_bounds(newest_first: Iterable[Run]) -> list[Run]:
 def load_records(
     namespace: str, selected: Sequence[Run], cache: RecordCache, steps: int | None = None
 ) -> Operation[bool]:
-    """Read missing profiles into the cache, in at most `steps` steps; return whether the cache is complete.
+    """Read missing profiles into the cache, in at most `steps` round trips; return whether the cache is complete.
 
-    Without `steps` all are read.
+    If `steps` is `None`, all missing profiles are read.
     """
     missing = [run for run in selected if run.id not in cache.records]
     chunks = [missing[at : at + STEP] for at in range(0, len(missing), STEP)]
@@ -234,7 +235,7 @@ def _record(run: Run, stored: bytes | None, names: dict[str, str]) -> RunRecord 
     try:
         return record_of(facts_of(run), profile.decode(stored), names)
     except CorruptDataError:
-        # A later release or another program wrote it.
+        # A later release or another program wrote the profile.
         return None
 
 
@@ -267,7 +268,7 @@ def facts_of(run: Run) -> RunFacts:
 def _parallel_jobs_key(run: Run) -> str:
     """Return a value that is equal for runs of indistinguishable jobs; empty for a rerun within a job.
 
-    A restarted job has another attempt number. `pytest || pytest --lf` records two runs in one job.
+    A restarted job has another attempt number. A job such as `pytest || pytest --lf` records two runs.
     """
     if not run.build_id or not _RERUNS.isdisjoint((run.argv or "").split()):
         return ""
@@ -275,7 +276,7 @@ def _parallel_jobs_key(run: Run) -> str:
 
 
 def read_numbers(namespace: str, record: RunRecord, candidates: Sequence[Run]) -> Operation[Numbers]:
-    """Read the numbers that tests recorded with `stat`: median of the points per label and run."""
+    """Read the numbers that tests recorded with `stat`, as the median of the points per label and run."""
     labels = sorted(record.stats)[:MAX_NUMBERS]
     commands = [("LRANGE", keys.history(namespace, label), 0, MAX_POINTS - 1) for label in labels]
     replies = yield from send_reads(commands)

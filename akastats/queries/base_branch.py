@@ -14,9 +14,9 @@ DEFAULT_BRANCHES = ("main", "master")
 
 
 def base_branches(run: Run) -> Iterator[str]:
-    """Yield the candidates for the base branch of a run; the first one that has runs counts.
+    """Yield the candidates for the base branch of a run. The first candidate that has runs is the base branch.
 
-    In this order: the configured branch or the target of the pull request, the repository's default branch, main,
+    The order is: the configured branch or the target of the pull request, the repository's default branch, main,
     master.
     """
     candidates = (run.base_branch or "", run.default_branch or "", *DEFAULT_BRANCHES)
@@ -24,7 +24,7 @@ def base_branches(run: Run) -> Iterator[str]:
 
 
 def is_base_itself(run: Run) -> bool:
-    """Return whether a run belongs to the base branch and is compared with earlier runs of it."""
+    """Return whether a run belongs to the base branch, so that it is compared with earlier runs of that branch."""
     if run.pull_request or run.nested:
         return False
     if run.base_branch:

@@ -10,14 +10,14 @@ from akastats.queries.runs import Run
 from akastats.store.requests import Operation
 from akastats.store.runs import Position
 
-#: Statuses of a run that can be a base; an interrupted run lacks tests.
+#: Statuses of a run that can be a base. Other runs, such as interrupted runs, lack tests.
 COMPLETE = ("passed", "failed")
-# Number of earlier runs per branch that are searched for a base, and of runs per round trip.
+# Maximum number of earlier runs per branch that are searched for a base, and number of runs per round trip.
 STEP_RUNS, STEP = 200, 20
 
 
 def find_base(namespace: str, run: Run) -> Operation[Run | None]:
-    """Return the newest complete run of the suite before a run: of its branch, else of its base, else of any.
+    """Return the newest complete earlier run of the same suite: of its branch, its base branch, or any branch.
 
     Runs of other pull requests do not count. Returns `None` if none of the newest 200 earlier runs of each branch
     qualifies, and for a run inside another run.

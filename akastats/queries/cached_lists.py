@@ -16,7 +16,7 @@ from akastats.store.requests import Operation
 
 T = TypeVar("T")
 
-#: Reads items of a list by the names of its members; deleted ones are missing in the result.
+#: Function that reads items of a list by the names of its members. Deleted items are missing in the result.
 Fetch = Callable[[str, Sequence[str]], Operation[Mapping[str, T]]]
 
 
@@ -35,7 +35,7 @@ class CachedList(Generic[T]):
 
 
 def refresh(key: str, fetch: Fetch[T], namespace: str, cached: CachedList[T]) -> Operation[CachedList[T]]:
-    """Return the current list; the same object if nothing has changed."""
+    """Return the current list; if nothing has changed, return `cached` itself."""
     now = cached
     changed = yield from indexes.read_changes(key, now.since)
     if now.since > (changed.newest or 0.0):
@@ -65,7 +65,7 @@ def _without_older(cached: CachedList[T], oldest: float) -> CachedList[T]:
     return CachedList({name: item for name, item in cached.items.items() if name in times}, times, cached.since)
 
 
-#: Sort key of an item: a flag that sorts missing values last, the value, the name.
+#: Sort key of an item: a flag that sorts missing values last, the value, and the name.
 SortKey = tuple[bool, float | str, str]
 
 
@@ -74,7 +74,7 @@ class Page(Generic[T]):
     """A page of a list.
 
     items: items of the page
-    next: sort key of the last item; `None` at the end
+    next: sort key of the last item of the page; `None` on the last page
     total: number of items on all pages
     """
 
@@ -101,21 +101,21 @@ class Order(NamedTuple):
 
 
 def order_of(sort: str) -> Order:
-    """Return the order of a `sort` parameter: a field, with a leading `-` for descending."""
+    """Return the order of a `sort` parameter: a field, with a leading `-` for descending order."""
     return Order(sort.removeprefix("-"), sort.startswith("-"))
 
 
 def select_page(
     keyed: Sequence[tuple[SortKey, T]], is_descending: bool, after: SortKey | None, size: int
 ) -> Page[T]:
-    """Return the page of at most `size` items after the sort key `after`; `keyed` need not be sorted."""
+    """Return the page of at most `size` items after the sort key `after`; `keyed` can be in any order."""
     if after is None:
         remaining = keyed
     elif is_descending:
         remaining = [each for each in keyed if each[0] < after]
     else:
         remaining = [each for each in keyed if each[0] > after]
-    # Sorting all items for a page of 100 would take most of the time of a request.
+    # Do not sort all items: for a page of 100, that would take most of the time of a request.
     selected = (nlargest if is_descending else nsmallest)(size, remaining, key=itemgetter(0))
     following = selected[-1][0] if len(remaining) > len(selected) else None
     return Page([item for _, item in selected], following, len(keyed))

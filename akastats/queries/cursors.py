@@ -18,7 +18,7 @@ def encode(position: Sequence[Any]) -> str:
 
 
 def decode(cursor: str, *types: type) -> list[Any]:
-    """Return the parts of a cursor; raises `ValueError` if it is invalid or its parts have other types."""
+    """Return the parts of a cursor; raise `ValueError` if it is invalid or its parts have other types."""
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
         parts = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))

@@ -1,4 +1,4 @@
-"""List the failures of all runs by fingerprint, and read one in full."""
+"""List the failures of all runs by fingerprint, and read all fields of one fingerprint."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from akastats.store import indexes, keys, runs
 from akastats.store.requests import Operation
 
 SORTS = ("last_seen", "first_seen", "count", "runs", "tests")
-# The listed fields of a record take about 500 bytes, so a reply takes 100 KB.
+# Maximum number of records per round trip. The listed fields of a record take about 500 bytes, a reply 100 KB.
 RECORDS_PER_READ = 200
 #: Maximum number of tests per fingerprint in an answer.
 MAX_TESTS = 100
@@ -26,7 +26,7 @@ class ListedError:
     """One fingerprint in a list.
 
     fingerprint: id of a group of equal failures
-    searched: text that a search looks through, in lower case
+    searched: text that is searched for the words of a query, in lower case
     record: exception, message, frames and counts
     """
 
@@ -40,7 +40,7 @@ class ListQuery:
     """Filter and order of a list.
 
     q: words that must all occur
-    by_class_only: whether to search only the exception class, without message and traceback
+    by_class_only: whether to search only the exception class, not the message and the traceback
     since: earliest time of the last failure, epoch seconds; `None` for all
     sort: sort field, with a leading `-` for descending
     """
@@ -128,11 +128,11 @@ class InTest:
 
 @dataclass(frozen=True)
 class OneError:
-    """One fingerprint in full.
+    """All fields of one fingerprint.
 
     fingerprint: id of a group of equal failures
     record: exception, message, frames and counts
-    in_runs: failures per run, of the newest runs
+    in_runs: failures per run, of the newest 100 runs
     in_tests: failures per test, at most 100 tests, the most frequent first
     """
 
@@ -143,7 +143,7 @@ class OneError:
 
 
 def read_error(namespace: str, fingerprint: str) -> Operation[OneError]:
-    """Read one fingerprint; raises `NotFoundError` for an unknown one."""
+    """Read one fingerprint; raise `NotFoundError` if it is unknown."""
     names = tuple(ErrorRecord.__dataclass_fields__)
     stored = yield from indexes.read_error_fields(namespace, [fingerprint], names)
     record = error_records.unpack(stored[fingerprint])

@@ -15,9 +15,9 @@ from akastats.queries.runs import Run
 from akastats.store import keys, query, runs
 from akastats.store.requests import Operation, send_reads
 
-#: Labels per step; with 500 points per label a step takes about 3 MB.
+#: Maximum number of labels per step. With 500 points per label, a step takes about 3 MB.
 LABELS = 50
-#: Newest points per label. akastats stores 1,000 by default, but lists of other writers have no limit.
+#: Maximum number of points per label. akastats stores 1,000 by default, but lists of other writers have no limit.
 POINTS = 100_000
 
 _TIMES = ("start", "setup", "call", "teardown")
@@ -40,9 +40,10 @@ def read_run_rows(namespace: str, run: Run) -> Operation[list[dict[str, Any]]]:
 
 
 def read_point_rows(namespace: str, after: str = "") -> Operation[tuple[list[dict[str, Any]], str]]:
-    """Read the points of the next labels after `after`, newest first; return them and the start of the next step.
+    """Read the points of the labels after `after`, newest first; return them and the `after` of the next step.
 
-    The start is empty at the end. A row includes run, outcome and error if the plugin wrote the point's context.
+    The returned `after` is empty at the end. A row includes run, outcome and error if the plugin wrote the context
+    of the point.
     """
     labels, following = yield from query.read_label_page(namespace, "*", after, LABELS)
     replies = yield from send_reads(

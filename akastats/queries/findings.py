@@ -1,4 +1,4 @@
-"""Read the findings of a run: what costs time, and what a change would save."""
+"""Read the findings of a run: its costs in time, and the savings of changes that avoid them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class RunFindings:
     wall: wall time of the run, in seconds
     findings: the findings, the largest saving first
     explained: share of wall time that the ledger explains, from 0 to 1
-    lacks: what the run did not record, and rules of extensions that failed
+    lacks: data that the run did not record, and rules of extensions that failed
     accuracy: document with the accuracy of the predictions
     """
 
@@ -42,10 +42,9 @@ class RunFindings:
 def read_findings(
     namespace: str, run_id: str, is_complete: bool = False, further: Mapping[str, Rule] | None = None
 ) -> Operation[RunFindings]:
-    """Read the findings of a run, with `is_complete` also those that save little.
+    """Read the findings of a run; raise `NotFoundError` if the run or its profile is missing.
 
-    Raises `NotFoundError` for an unknown run, and without a profile.
-
+    is_complete: whether to include findings that save little
     further: rules of extensions by name; their errors are part of `lacks`
     """
     run, recorded = yield from read_recorded_run(namespace, run_id)
@@ -62,7 +61,7 @@ def _add_since(namespace: str, run: Run, items: Sequence[Finding]) -> Operation[
     """Return findings with the run in which their largest part became slower, if the verdicts name one."""
     of_run = yield from read_verdicts_if_any(namespace, run.id)
     slower = [verdict.change for verdict in of_run.changes if verdict.change.is_slower] if of_run else []
-    # The newest change is the first one.
+    # The newest change of a label comes first, and must overwrite older ones.
     run_of = {change.label: change.run for change in reversed(slower)}
     runs = [run_of.get(_label_of(each, run.suite or ""), "") for each in items]
     commits = yield from read_commits(namespace, list(dict.fromkeys(filter(None, runs))))
@@ -74,14 +73,14 @@ def _add_since(namespace: str, run: Run, items: Sequence[Finding]) -> Operation[
 
 
 def _label_of(finding: Finding, suite: str) -> str:
-    """Return the label of the durations of a finding's first place; empty for a place without durations."""
+    """Return the label of the durations at a finding's first location; empty if the location has no durations."""
     place = finding.where[0] if finding.where else Place()
     names = {"fixture": place.fixture, "test": place.nodeid, "collect": place.file}
     return next((label(kind, name, suite) for kind, name in names.items() if name), "")
 
 
 def read_first_findings(namespace: str, run: Run) -> Operation[tuple[Finding, ...]]:
-    """Read the findings for a report; none without a profile."""
+    """Read the findings for a report; empty if the run has no profile."""
     try:
         content = yield from read_profile(namespace, run.id)
     except NotFoundError:

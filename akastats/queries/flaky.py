@@ -70,7 +70,7 @@ def read_page(
 
 
 def with_quarantine(namespace: str, tests: Sequence[ListedTest]) -> Operation[list[ListedTest]]:
-    """Read the quarantine entries of tests of one suite; return the tests with them."""
+    """Return tests of one suite with their quarantine entries, which are read."""
     if not tests:
         return []
     entries = yield from quarantine.read_entries(namespace, tests[0].suite)
@@ -79,7 +79,7 @@ def with_quarantine(namespace: str, tests: Sequence[ListedTest]) -> Operation[li
 
 
 def select(verdicts: Verdicts, query: ListQuery) -> list[ListedTest]:
-    """Return the tests that match a query, in its order; equal ones by node id."""
+    """Return the tests that match a query, in its order; tests with equal values are sorted by node id."""
     clusters = clusters_of(verdicts)
     tests = (test for test in verdicts.tests if query.state in (None, test.state))
     matches = sorted(tests, key=lambda test: test.nodeid)

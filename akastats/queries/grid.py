@@ -15,9 +15,9 @@ from akastats.store import indexes
 from akastats.store import runs as stored_runs
 from akastats.store.requests import Operation
 
-#: Number of runs of a grid.
+#: Maximum number of runs of a grid.
 RUNS = 30
-#: Maximum number of points per test that are searched for these runs; reruns and other branches add points.
+#: Maximum number of points per test that are searched for the runs. Reruns and other branches add points.
 POINTS = 120
 #: Cell of a test without an attempt in a run.
 NOTHING = "."
@@ -79,8 +79,8 @@ def _lines(namespace: str, tests: Sequence[RecordedTest], shown: Sequence[Run]) 
 def _entries_since(namespace: str, labels: Sequence[str], oldest: float) -> Operation[dict[str, list[bytes]]]:
     """Read the histories of labels back to the time `oldest`, newest first, at most `POINTS` points per label.
 
-    Most tests have one point per run, so few points are read at first, and more only for tests with reruns.
-    Parsing 120 points of 50 tests takes 40 ms.
+    Most tests have one point per run. Therefore the first read fetches few points, and a second read fetches more
+    only for tests with reruns. Parsing 120 points of 50 tests takes 40 ms.
     """
     begun = yield from stored_runs.count_begun_since(namespace, oldest)
     size = min(begun + begun // 4 + 2, POINTS)
@@ -93,7 +93,7 @@ def _entries_since(namespace: str, labels: Sequence[str], oldest: float) -> Oper
 
 def _cells(contexts: Sequence[str], letters: Mapping[str, tuple[int, str]], width: int) -> str:
     cells = [NOTHING] * width
-    # Oldest first, so that the last attempt of a run overwrites earlier ones.
+    # Process the oldest attempts first, so that the last attempt of a run overwrites earlier attempts.
     for at, letter in (letters[id_] for id_ in reversed(contexts) if id_ in letters):
         cells[at] = letter
     return "".join(cells)

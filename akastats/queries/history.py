@@ -53,7 +53,7 @@ class RunOutcome(NamedTuple):
 #: Outcome letters by context id; the content of a context never changes.
 Letters = dict[str, str]
 
-# Contexts per MGET, which takes the server about 3 ms.
+# Maximum number of contexts per MGET, which takes the server about 3 ms.
 CONTEXTS_PER_READ = 1000
 
 
@@ -89,7 +89,7 @@ def read_outcomes(namespace: str, context_ids: Iterable[str]) -> Operation[dict[
 
 
 def read_letters(namespace: str, entries: Iterable[bytes], letters: Letters) -> Operation[None]:
-    """Read the outcomes of history entries that `letters` lacks, and add them to it."""
+    """Read the outcomes of history entries that are missing in `letters`, and add them to `letters`."""
     ids = dict.fromkeys(context_id_of(entry) for entry in entries)
     missing = [id_ for id_ in ids if id_ and id_ not in letters]
     outcomes = yield from read_outcomes(namespace, missing)

@@ -8,7 +8,7 @@ from akastats.queries import cached_lists
 from akastats.store import query
 from akastats.store.requests import Operation
 
-#: Maximum number of steps per page, of 1,000 labels each.
+#: Maximum number of steps per page; a step reads at most 1,000 labels.
 STEPS = 5
 
 
@@ -17,7 +17,7 @@ class Labels:
     """A page of labels.
 
     items: labels in byte order
-    next: last label of the page; empty at the end
+    next: label after which the next page begins; empty on the last page
     """
 
     items: list[str]
@@ -27,7 +27,7 @@ class Labels:
 def read_page(namespace: str, prefix: str, q: str, after: str, size: int) -> Operation[Labels]:
     """Read labels that begin with `prefix` and contain all words of `q`.
 
-    A page with fewer than `size` labels need not be the last one.
+    Further pages can follow a page with fewer than `size` labels.
     """
     matcher, words = f"{query.escape_matcher(prefix)}*", cached_lists.words_of(q)
     labels: list[str] = []

@@ -1,4 +1,4 @@
-"""Read where the time of one run went, and the run as the rules of findings read it."""
+"""Read the ledger of a run, which divides its time, and the input for the rules of findings."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from akastats.store.requests import Operation
 
 @dataclass(frozen=True)
 class RunDifference:
-    """Difference of the duration of a run to the typical one.
+    """Difference between the duration of a run and the typical duration.
 
     seconds: duration of the run, in seconds
     typical: median duration of earlier runs, in seconds
-    difference: `seconds` without `typical`
+    difference: `seconds` minus `typical`
     speed_factor: duration of the tests divided by their typical one; null if unknown
     causes: reasons for the difference in seconds of wall time, the largest first
     """
@@ -41,7 +41,7 @@ class RunLedger:
     processes: the process in which pytest was started, then the pytest-xdist workers
     spans: seconds of each span over all processes
     explained: share of wall time that the spans explain, from 0 to 1
-    lacks: what the run did not record
+    lacks: data that the run did not record
     difference: difference to the typical duration; null without five comparable runs
     """
 
@@ -54,7 +54,7 @@ class RunLedger:
 
 
 def read_recorded_run(namespace: str, run_id: str) -> Operation[tuple[Run, RecordedRun]]:
-    """Read a run for the profiler; raises `NotFoundError` for an unknown run, and without a profile."""
+    """Read a run for the rules of findings; raise `NotFoundError` if the run or its profile is missing."""
     run = yield from read_run(namespace, run_id)
     content = add_exit((yield from read_profile(namespace, run_id)), run)
     delivery = _find_delivery(content, run)
@@ -65,7 +65,10 @@ def read_recorded_run(namespace: str, run_id: str) -> Operation[tuple[Run, Recor
 
 
 def add_exit(content: Profile, run: Run) -> Profile:
-    """Return a profile with the end of the main process, which was observed after the profile was stored."""
+    """Return a profile with the end of the main process, which is observed after the profile is stored.
+
+    Returns the profile unchanged if the end is unknown.
+    """
     if run.exited is None or run.started is None:
         return content
     exited = round((run.exited - run.started) * 1e6)
@@ -88,7 +91,7 @@ def _find_delivery(content: Profile, run: Run) -> float:
 
 
 def read_ledger(namespace: str, run_id: str) -> Operation[RunLedger]:
-    """Read the ledger of a run; raises `NotFoundError` for an unknown run, and without a profile."""
+    """Read the ledger of a run; raise `NotFoundError` if the run or its profile is missing."""
     run, recorded = yield from read_recorded_run(namespace, run_id)
     ledger = recorded.ledger
     of_run = yield from read_verdicts_if_any(namespace, run_id)

@@ -9,14 +9,14 @@ from akastats.store import keys
 from akastats.store import runs as stored_runs
 from akastats.store.requests import Operation, send_reads
 
-#: Maximum number of runs in progress that are read. A run whose machine died stays `running`.
+#: Maximum number of runs with the status `running` per read. A run whose machine died keeps this status.
 MAX_RUNNING = 100
-#: Number of newest runs that are read in any status, because a short run begins and ends between two reads.
+#: Number of newest runs that are read with any status, because a short run can begin and end between two reads.
 NEWEST = 20
 
 
 def read(namespace: str, previous: Mapping[str, Run]) -> Operation[dict[str, Run]]:
-    """Read runs in progress, the newest runs, and those that were running in `previous`; in two round trips."""
+    """Read runs in progress, the newest runs, and runs in progress of `previous`; in two round trips."""
     running = keys.runs(namespace, "status", "running")
     replies = yield from send_reads(
         [("ZREVRANGE", running, 0, MAX_RUNNING - 1), ("ZREVRANGE", keys.runs(namespace), 0, NEWEST - 1)]

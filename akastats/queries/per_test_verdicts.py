@@ -21,7 +21,7 @@ class VerdictsOfTest:
 
     run: run of the verdicts; `None` without verdicts
     verdict: verdict of the test; `None` for a healthy or new test
-    together: tests that fail together with it, itself included
+    together: tests that fail together, including this test; empty if there is no other test
     changes: duration changes of the test
     quarantine: quarantine entry; `None` if there is none
     """
@@ -38,7 +38,7 @@ MAX_SUITES = 20
 
 
 def read_rates(namespace: str, suites: Iterable[str]) -> Operation[dict[str, float]]:
-    """Read the failure rates of tests with a verdict, by label, so that all views of a test show the same rate."""
+    """Read the failure rates of unhealthy tests, by label, so that all views of a test show the same rate."""
     by_label: dict[str, float] = {}
     for suite in sorted(suites)[:MAX_SUITES]:
         newest = yield from verdicts.read_newest(namespace, suite, None)

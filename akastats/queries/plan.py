@@ -1,4 +1,4 @@
-"""Predict the wall time of a run with other workers and distributions."""
+"""Predict the wall time of a run with other numbers of workers and other distributions."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from akastats.store.requests import Operation
 DISTRIBUTIONS = ("load", "worksteal", "loadscope", "loadfile")
 #: All distributions that can be replayed.
 ALL_DISTRIBUTIONS = tuple(SCHEDULERS)
-#: Relative error of most predictions for another choice, see docs/accuracy.md.
-# Provisional: the measurement on a machine without other programs is missing.
+#: Relative error of most predictions for another choice; docs/accuracy.md describes the measurement.
+# The value is provisional, because it was not yet measured on a machine without other programs.
 MEASURED_ERROR = 0.15
 #: Maximum number of workers.
 MAX_WORKERS = 256
@@ -30,10 +30,10 @@ class PlanChoice:
     """A way to run the suite.
 
     workers: number of pytest-xdist workers; 0 without workers
-    dist: `--dist` of pytest-xdist; `no` without workers
+    dist: value of `--dist` of pytest-xdist; `no` without workers
     wall: predicted wall time, in seconds
     low, high: interval of the prediction, in seconds
-    floor: wall time with any number of workers and this `dist` is at least this long, in seconds
+    floor: minimum wall time with this `dist` and any number of workers, in seconds
     """
 
     workers: int
@@ -50,9 +50,9 @@ class RunPlan:
 
     run: id of the run
     workers: number of workers of the run
-    dist: `--dist` of the run
+    dist: value of `--dist` of the run
     wall: measured wall time of the run, in seconds
-    predicted: replay of the run as it was, in seconds
+    predicted: predicted wall time with the workers and `dist` of the run, in seconds
     floor: the lowest floor of the choices, in seconds
     choices: the choices in the requested order
     best: the choice with the shortest wall time
@@ -79,9 +79,9 @@ def read_plan(
 ) -> Operation[RunPlan]:
     """Read the predicted wall times of a run's suite.
 
-    Raises `NotFoundError` for an unknown run, fixture or kind of finding, and without a profile.
+    Raises `NotFoundError` if the run, its profile, a fixture or a kind of finding is missing.
 
-    workers: numbers of workers; empty: 0, 1, 2, 4 and so on up to the number of CPUs
+    workers: numbers of workers; by default 0, powers of two, and the number of CPUs
     without: names of fixtures whose time is omitted
     is_longest_first: whether the longest tests start first
     fixes: kinds of findings whose advice is followed
@@ -117,7 +117,7 @@ def _list_dists(workers: int, distributions: Sequence[str]) -> Sequence[str]:
 
 
 def _find_rules(recorded: RecordedRun, kind: str) -> list[Rule]:
-    """Return the rules with findings of a kind, because a rule does not name its kinds."""
+    """Return the rules that have findings of a kind in a run; raise `NotFoundError` if there are none."""
     rules = [rule for rule in RULES if any(cost.kind == kind for cost in rule(recorded))]
     if not rules:
         raise NotFoundError(f"no finding of kind {kind!r} in this run: `akastats why --all` lists its findings")
@@ -137,8 +137,8 @@ def _predict(
 def _estimate_error(recorded: RecordedRun, workers: int, dist: str) -> float:
     """Return the relative error of a prediction.
 
-    At least that of the prediction for the recorded run, and the variation between workers. For another choice at
-    least the error that was measured with other suites.
+    It is at least the error of the prediction for the recorded run, and the variation between workers. For another
+    choice, it is also at least the error that was measured with other suites.
     """
     costs = recorded.costs
     error = max(recorded.replay_error, costs.spread)

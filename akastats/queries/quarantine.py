@@ -20,7 +20,7 @@ def read_quarantined_during(namespace: str, run: Run) -> Operation[list[str]]:
 
 
 def find_patterns_without_effect(namespace: str, protected: str) -> Operation[list[str]]:
-    """Read the patterns of `AKA_STATS_PROTECTED` that match no test with a history; empty without tests."""
+    """Return the patterns of `AKA_STATS_PROTECTED` that match no test with a history; empty without tests."""
     if not protected.strip():
         return []
     tests = yield from read_tests(namespace)

@@ -1,4 +1,4 @@
-"""List the tests that have a history, and read one of them in full."""
+"""List the tests that have a history, and read the details of one test."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from akastats.store.requests import Operation
 #: Sort fields; a leading `-` means descending.
 SORTS = ("nodeid", "last", "avg", "p50", "p95", "runs", "failure_rate", "last_time")
 
-#: Number of newest points of a test that are searched for failures.
+#: Maximum number of newest points of a test that are searched for failures.
 SEARCHED = 200
 #: Maximum number of tracebacks of a test, and of its fixtures.
 MAX_TRACEBACKS = MAX_FIXTURES = 20
@@ -39,7 +39,7 @@ class RecordedTest:
     nodeid: node id of the test
     suite: suite of the test; empty if there is none
     searched: node id in lower case
-    row: numbers of the test
+    row: outcomes, durations and statistics of the test
     """
 
     label: str
@@ -54,7 +54,7 @@ class ListQuery:
     """Filter and order of a list.
 
     q: words that must all occur in the node id
-    suite: suite of the tests; empty for tests without one, `None` for all
+    suite: suite of the tests; empty for tests without a suite, `None` for all tests
     outcome: outcome of the newest attempt; empty for all
     sort: sort field, with a leading `-` for descending
     """
@@ -149,7 +149,8 @@ class Fixture:
     count: number of setups
     setup: seconds of all setups
     teardown: seconds of all teardowns
-    is_requested: whether the test requests a fixture of this name, also through others; `None` if not recorded
+    is_requested: whether the test requests a fixture with this name, directly or through other fixtures; `None` if
+        not recorded
     """
 
     name: str
@@ -163,14 +164,14 @@ class Fixture:
 
 @dataclass(frozen=True)
 class Details:
-    """One test in full.
+    """Details of one test.
 
     test: the test with its row
-    numbers: summary of its durations
+    numbers: statistics of its durations
     failures: its newest failures by fingerprint, newest first; `count` is the number of attempts
     latest: phases in its newest run; `None` without the profile of that run
-    fixtures: fixtures of its newest run that are visible to the test: those that it requests, then the others, the
-        slowest first; empty without the profile
+    fixtures: fixtures of its newest run that are visible to the test: first the requested fixtures, then the
+        others, each group with the slowest first; empty without the profile
     """
 
     test: RecordedTest
@@ -219,7 +220,7 @@ def _failures(
     by_fingerprint: dict[str, Failure] = {}
     for id_ in error_ids:
         failure = _failure(nodeid, id_, texts.get(id_), errors[id_])
-        # The first one is the newest, so its message and traceback are used.
+        # Use message and traceback of the first failure with a fingerprint, which is the newest.
         newest = by_fingerprint.setdefault(failure.fingerprint or "", replace(failure, count=0))
         by_fingerprint[failure.fingerprint or ""] = replace(newest, count=newest.count + failure.count)
     stored = yield from indexes.read_error_fields(
@@ -266,7 +267,7 @@ def _find_last_attempt(content: Profile, nodeid: str) -> int | None:
 def fixtures_of(content: Profile, nodeid: str) -> list[Fixture]:
     """Return the fixtures of a profile that are visible to a test, at most 20.
 
-    Those that the test requests come first, each group ordered by time, the slowest first.
+    Fixtures that the test requests come first, then the others. Each group is sorted by time, the slowest first.
     """
     requested = requested_fixtures(content, nodeid)
     visible = [

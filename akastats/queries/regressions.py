@@ -42,7 +42,7 @@ class ListedChange:
     since_commit: commit of the run before the interval; `None` if unknown
     commit: commit of the likeliest run; `None` if unknown
     until_commit: commit of the last run of the interval; `None` if unknown
-    group: index of the labels that changed together; `None` without others
+    group: index of the group of labels that changed together; `None` if no other label changed
     acknowledgement: acknowledgement of the change; `None` if there is none
     """
 
@@ -85,7 +85,7 @@ class Page:
     source: verdicts of the list; `None` without verdicts
     items: changes of the page
     total: number of changes on all pages
-    suite_changes: changes of the suite as a whole
+    suite_changes: changes of the whole suite
     """
 
     source: DatedVerdicts | None
@@ -116,7 +116,7 @@ def read_page(
 
 
 def subject_of(label: str) -> Subject:
-    """Return the subject of a label; an empty label stands for the suite as a whole."""
+    """Return the subject of a label; an empty label stands for the whole suite."""
     if not label:
         return Subject("suite", "")
     prefix, colons, name = label.partition("::")
@@ -177,7 +177,7 @@ def _runs_of(change: DurationChange) -> tuple[str, str, str]:
 
 
 def group_of(change: DurationChange, verdicts: Verdicts) -> int | None:
-    """Return the index in `verdicts.together` of the group of a change; `None` without another such change."""
+    """Return the index in `verdicts.together` of the group of a change; `None` if it is in no group."""
     for index, group in enumerate(verdicts.together):
         if change.label in group and any(_is_related(change, each.change, group) for each in verdicts.changes):
             return index
@@ -194,14 +194,14 @@ def _is_related(change: DurationChange, other: DurationChange, group: Sequence[s
     )
 
 
-#: Number of newest verdicts that are searched for a change; decoding the verdicts of 1,000 tests takes 70 ms.
+#: Maximum number of runs whose verdicts are searched for a change. Decoding verdicts of 1,000 tests takes 70 ms.
 SEARCHED = 10
 
 
 def acknowledge(
     namespace: str, days: int, id_: str, kind: AcknowledgementKind, reason: str, run: str = ""
 ) -> Operation[AcknowledgedChange]:
-    """Store an acknowledgement of the change with this id, instead of earlier ones.
+    """Store an acknowledgement of the change with this id, which replaces earlier ones; return it.
 
     The change comes from the verdicts of `run`, otherwise from the newest ten verdicts. Raises `NotFoundError`
     for an unknown change.
@@ -218,7 +218,10 @@ def withdraw(namespace: str, days: int, id_: str, run: str = "") -> Operation[No
 
 
 def find_change(namespace: str, id_: str, run: str = "") -> Operation[DurationChange]:
-    """Read the change with this id from the verdicts of `run`, otherwise from the newest ten verdicts."""
+    """Read the change with this id from the verdicts of `run`, or from the newest ten verdicts if `run` is empty.
+
+    Raises `NotFoundError` for an unknown change.
+    """
     run_ids = [run] if run else (yield from reading.read_analysed_run_ids(namespace))
     for run_id in run_ids[:SEARCHED]:
         verdicts = yield from reading.read_verdicts_if_any(namespace, run_id)

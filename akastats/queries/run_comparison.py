@@ -28,7 +28,7 @@ class RunComparison:
     run: the newer run
     base: the run that it is compared with
     changes: differences, at most `MAX_CHANGES` per list
-    left_out: number of changes beyond that
+    left_out: number of changes that the lists do not contain
     """
 
     run: Run
@@ -91,7 +91,7 @@ def read_changes(namespace: str, run: Run, base: Run) -> Operation[Comparison]:
 
 
 def separate_noise(namespace: str, run: Run, base: Run, comparison: Comparison) -> Operation[Comparison]:
-    """Read the verdicts of both runs; return the comparison with the differences that they explain as noise."""
+    """Read the verdicts of two runs; return their comparison, in which noise is separate from differences."""
     of_run = yield from verdicts.read_verdicts_if_any(namespace, run.id)
     of_base = yield from verdicts.read_verdicts_if_any(namespace, base.id)
     return noise.separate_noise(

@@ -1,4 +1,4 @@
-"""Read one run in full: grouped failures, slowest tests and fixtures, and changes against the base run."""
+"""Read the details of one run: grouped failures, slowest tests and fixtures, and changes against the base run."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from akastats.records import Stat
 from akastats.store import keys, query, runs
 from akastats.store.requests import Operation, send_reads
 
-#: Number of points from which a typical duration is computed.
+#: Maximum number of points from which a typical duration is computed.
 TYPICAL_POINTS = 100
 
 
@@ -87,8 +87,8 @@ class RunContents:
     failures: failures grouped by fingerprint, the most frequent first; at most 100
     failing_left_out: number of failing tests that `failures` does not contain
     slowest_fixtures: the 10 slowest fixtures; empty without a profile
-    base: the newest complete earlier run of the same suite: of its branch or pull request, else of its base
-        branch, else of any branch
+    base: the newest complete earlier run of the same suite: of its branch or pull request, otherwise of its base
+        branch, otherwise of any branch
     changes: differences from the base run; null if one of the two runs has no profile
     """
 
@@ -102,7 +102,7 @@ class RunContents:
 
 @dataclass(frozen=True, kw_only=True)
 class Details(RunContents):
-    """One run in full.
+    """Details of one run.
 
     run: the run itself
     slowest: its slowest tests; empty without a profile
@@ -223,7 +223,8 @@ def read_profile(namespace: str, run_id: str) -> Operation[Profile]:
 def read_slowest(namespace: str, run: Run, kind: str, size: int) -> Operation[list[Slow]]:
     """Read the `size` slowest tests or fixtures of a run, slowest first; `kind` is `test` or `fixture`.
 
-    For a run in progress only tests that have ended count. Fixture durations are recorded at its end.
+    For a run in progress, only tests that have ended count. Raises `NotFoundError` for its fixtures, because their
+    durations are recorded at the end of the run.
     """
     if run.status == "running":
         candidates = yield from _slowest_so_far(namespace, run, kind, size)
@@ -242,14 +243,14 @@ def _slowest_so_far(namespace: str, run: Run, kind: str, size: int) -> Operation
 
 
 def find_slowest_tests(content: Profile, size: int) -> list[Slow]:
-    """Return the slowest tests of a profile, by the duration that their history stores; without `usual`."""
+    """Return the `size` slowest tests of a profile, by the duration in their history; `usual` is `None`."""
     rows = zip(content.tests.nodeid, content.tests.values_us(), content.tests.outcome, strict=True)
     slowest_rows = nsmallest(size, rows, key=lambda row: (-row[1], row[0]))
     return [Slow(nodeid, us / 1e6, None, outcome=outcome) for nodeid, us, outcome in slowest_rows]
 
 
 def find_slowest_fixtures(content: Profile, size: int) -> list[Slow]:
-    """Return the slowest fixtures of a profile; without `usual`."""
+    """Return the `size` slowest fixtures of a profile, by setup and teardown; `usual` is `None`."""
     fixtures = [
         Slow(
             f"{each.baseid}::{each.name}",
@@ -271,7 +272,7 @@ def _fixture(slow: Slow) -> SlowFixture:
 
 
 def _with_typical(namespace: str, run: Run, kind: str, items: list[Slow]) -> Operation[list[Slow]]:
-    """Read the typical durations of tests or fixtures from their points before a run."""
+    """Return tests or fixtures with their typical durations, which are read from their points before a run."""
     labels = [label(kind, slow.name, run.suite or "") for slow in items]
     histories = yield from _newest(namespace, labels, TYPICAL_POINTS)
     return [

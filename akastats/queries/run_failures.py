@@ -15,8 +15,9 @@ from akastats.model.results import Error
 from akastats.store import indexes, query
 from akastats.store.requests import Operation
 
-#: Maximum number of tests per failure, and of failures per run; others are only counted.
+#: Maximum number of tests per failure; further tests are only counted.
 MAX_TESTS = 100
+#: Maximum number of failures per run; the tests of further failures are only counted.
 MAX_FAILURES = 100
 #: Values of the fields that come from a traceback, for callers without the scope to read tracebacks.
 WITHOUT_TEXTS: Mapping[str, Any] = MappingProxyType({"message": None, "frames": [], "file": None, "line": None})
@@ -28,13 +29,13 @@ class Failure:
 
     fingerprint: id of a group of equal failures; null without a traceback
     exception: exception class
-    message: message of the exception; with numbers masked once its traceback has expired
+    message: message of the exception; its numbers are masked once the traceback has expired
     frames: innermost frames of the project, the innermost last
     error_id: context id of the traceback, which `/stat-contexts` returns
     count: number of tests
     tests: node ids, at most 100
     first_seen: first occurrence in any run, epoch seconds; null if unknown
-    seen_before: whether it occurred before this run
+    seen_before: whether the failure occurred before this run; null if unknown
     file: file of the innermost project frame, as the traceback writes it
     line: line number of the innermost project frame
     """
@@ -142,7 +143,7 @@ def _failure(group: Group, text: str | None, record: ErrorRecord | None, began: 
 def _texts(
     group: Group, text: str | None, record: ErrorRecord | None
 ) -> tuple[str | None, list[str], Frame | None]:
-    """Return message, frames and innermost frame, from the traceback of the failure, else from its error record.
+    """Return message, frames and innermost frame, from the traceback of the failure or from its error record.
 
     A run stores at most 200 tracebacks. Later failures share one of them, which may have another fingerprint.
     """

@@ -46,7 +46,7 @@ class RunFiles:
     """A page of files.
 
     items: files of the page
-    next: index of the first file of the next page; `None` at the end
+    next: index of the first file of the next page; `None` on the last page
     total: number of files on all pages
     """
 

@@ -13,11 +13,11 @@ from akastats.records import Stat
 from akastats.store import keys, query
 from akastats.store.requests import Operation, send_read, send_reads
 
-#: Maximum number of labels that are read: those with a point since the run's start, including other runs' labels.
+#: Maximum number of labels that are read. They have a point since the start of the run, also from other runs.
 MAX_LABELS = 50_000
-#: Number of newest points per label that are read; reruns and other runs add points.
+#: Maximum number of newest points per label that are read. Reruns and other runs add points.
 POINTS = 5
-#: Labels per round trip; 500 replies of 5 points take about 100 KB.
+#: Maximum number of labels per round trip. 500 replies of 5 points take about 100 KB.
 STEP = 500
 #: Maximum number of seconds that the clock of the test machine may be ahead of the server's clock.
 CLOCK_SKEW_S = 3600.0

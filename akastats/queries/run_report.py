@@ -18,7 +18,7 @@ class RunReport:
     source: the verdicts and the start of their run
     tests: unhealthy tests, the most costly first
     changes: duration changes, newest first
-    suite_changes: duration changes of the suite as a whole, newest first
+    suite_changes: duration changes of the whole suite, newest first
     """
 
     source: DatedVerdicts

@@ -64,7 +64,7 @@ class RunTests:
     """A page of tests.
 
     items: attempts of the page
-    next: index of the first attempt of the next page; `None` at the end
+    next: index of the first attempt of the next page; `None` on the last page
     total: number of attempts on all pages
     """
 

@@ -1,4 +1,4 @@
-"""Read runs: one, a filtered page, the newest, or those of a CI build."""
+"""Read runs: one run, a filtered page, the newest run, or the runs of a CI build."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ class Page:
     """A page of runs.
 
     items: runs, newest first
-    next: position of the last run that was read; `None` at the end
+    next: position of the last run that was read; `None` on the last page
     """
 
     items: list[Run]
@@ -174,8 +174,8 @@ def read_page(
 ) -> Operation[Page]:
     """Read the newest runs that match all `filters` (value by dimension; empty values are ignored).
 
-    With `names` only these fields are read; they must include `id`. A page with fewer than `size` runs need not be
-    the last one.
+    `names` are the fields to read, which must include `id`; empty for all fields. Further pages can follow a page
+    with fewer than `size` runs.
     """
     criteria = {dimension: value for dimension, value in filters.items() if value}
     matches, following = yield from runs.find_runs(namespace, criteria, after, size, names)
@@ -250,7 +250,7 @@ def _is_finished(run: Run) -> bool:
 
 
 def read_newest_or_running(namespace: str) -> Operation[Run]:
-    """Read the newest finished run, else the newest in progress; raises `NotFoundError` without a run."""
+    """Read the newest finished run, otherwise the newest run in progress; raise `NotFoundError` without a run."""
     newest_page = yield from read_page(namespace, {})
     for run in sorted(newest_page.items, key=lambda run: run.status == "running"):
         return run
@@ -258,9 +258,9 @@ def read_newest_or_running(namespace: str) -> Operation[Run]:
 
 
 def read_newest_of_build(namespace: str, filters: Mapping[str, str], build_id: str, job: str) -> Operation[Run]:
-    """Read the newest finished run of a CI build, of this `job` if the job has one.
+    """Read the newest finished run of a CI build: of `job` if this job has a run, otherwise of any job.
 
-    Only the newest 200 runs that match `filters` are searched. Raises `NotFoundError` without a run.
+    Only the newest 200 runs that match `filters` are searched. Raises `NotFoundError` if none of them matches.
     """
     recent = yield from read_matching(namespace, filters, _OF_BUILD, lambda run: not run.nested)
     ended = [run for run in recent if run.build_id == build_id and _has_ended(run)]
@@ -271,9 +271,10 @@ def read_newest_of_build(namespace: str, filters: Mapping[str, str], build_id: s
     )
 
 
-# Jobs of one build end within minutes of each other.
+# Maximum number of runs that are searched for a build. The jobs of a build end within minutes of each other.
 _OF_BUILD = 200
-# A suite that starts pytest records hundreds of runs inside each of its runs.
+# Minimum number of runs per page, and maximum number of pages. A suite that starts pytest records hundreds of runs
+# inside each of its runs.
 _PAGE, _MOST_PAGES = 50, 40
 
 #: Maximum number of runs whose commits a report reads.

@@ -9,9 +9,9 @@ from akastats.queries.runs import Run, read_page
 from akastats.store.requests import Operation
 from akastats.store.runs import Position
 
-#: Maximum number of runs of a suite among which the shards of a build are searched, the newest of the time first.
+#: Maximum number of runs of a suite that are searched for the shards of a build, newest first.
 MAX_RUNS = 100
-#: Seconds from the start of a run in which the other shards of its build start.
+#: Maximum number of seconds from the start of a run to the start of another shard of its build.
 MAX_DELAY_S = 6 * 3600.0
 
 _SAME = ("build_id", "attempt", "python", "platform")
@@ -19,7 +19,7 @@ _FIELDS = ("id", "status", "suite", "started", "duration", *_SAME)
 
 
 def read_shards(namespace: str, run: Run, content: Profile) -> Operation[tuple[float, ...]]:
-    """Return the durations of the other shards of a run's build, in seconds; empty if it is not a shard.
+    """Return the durations of the other shards of a run's build, in seconds; empty if the run is not a shard.
 
     Jobs that run the same tests, for example with other versions of a library, are not shards.
 

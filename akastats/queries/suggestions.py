@@ -37,7 +37,7 @@ def find_matching(tests: Iterable[NamedTest], part: str, suite: str) -> list[Nam
 
 
 def _to_named_tests(namespace: str, labels: Sequence[str]) -> Operation[Mapping[str, NamedTest]]:
-    """Return the tests of labels; reads nothing, because a label contains suite and node id."""
+    """Return the tests of labels without a request to the server, because a label contains suite and node id."""
     yield from ()
     named = {label: test_of(label) for label in labels}
     return {label: test for label, test in named.items() if test is not None}
@@ -53,7 +53,11 @@ def find_most_similar(tests: Iterable[NamedTest], nodeid: str, suite: str) -> li
 
 
 def _distance(candidate: str, requested: str) -> int:
-    """Rank a node id by similarity: 0 equal, 1 other parameters, 2 and 3 a longer path, 4 another path."""
+    """Rank a node id by similarity.
+
+    0: equal; 1: only the parameters differ; 2: the candidate has a longer path; 3: it has a longer path or a
+    class, and the parameters may differ; 4: other.
+    """
     plain_candidate, plain_requested = candidate.partition("[")[0], requested.partition("[")[0]
     alike = (
         candidate == requested,

@@ -1,4 +1,4 @@
-"""Read where the time of one test went in its newest run, and what changed its duration."""
+"""Read how the time of one test in a run divides, and the changes of its duration."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class TestInRun:
     nodeid: node id of the test
     suite: its suite; empty if there is none
     run: id of the run
-    times: where its time went
+    times: parts of its time
     changes: changes of its duration in the newest verdicts, newest first
     """
 
@@ -34,7 +34,7 @@ class TestInRun:
 
 
 def read_times(namespace: str, nodeid: str, suite: str, run_id: str) -> Operation[TestInRun]:
-    """Read where the time of a test went; raises `NotFoundError` if the run has no profile or no such test."""
+    """Read the parts of a test's time; raise `NotFoundError` if the run has no profile or lacks the test."""
     content = yield from read_profile(namespace, run_id)
     times = divide_time(content, nodeid)
     if times is None:

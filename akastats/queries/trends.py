@@ -13,7 +13,7 @@ from akastats.store import runs as stored_runs
 from akastats.store.requests import Operation, send_read
 from akastats.store.runs import Position
 
-#: Number of newest runs whose branches and suites are read.
+#: Maximum number of newest runs whose branches and suites are read.
 FACET_RUNS = 1000
 
 
@@ -56,7 +56,7 @@ class Trend:
     """A page of a trend.
 
     items: finished runs, newest first
-    next: position of the last run that was read; `None` at the end
+    next: position of the last run that was read; `None` on the last page
     """
 
     items: list[TrendPoint]
@@ -88,7 +88,7 @@ _READ = (
 
 
 def read_trend(namespace: str, filters: Mapping[str, str], after: Position | None, size: int) -> Operation[Trend]:
-    """Read the newest finished runs that match all `filters`; a short page need not be the last one."""
+    """Read the newest finished runs that match all `filters`; further pages can follow a short page."""
     page = yield from runs.read_page(namespace, filters, after, size, _READ)
     shown = [run for run in page.items if is_of_branch(run, filters.get("branch", ""))]
     return Trend([point_of(run) for run in shown if run.status != "running"], page.next)

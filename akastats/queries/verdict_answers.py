@@ -27,7 +27,7 @@ from akastats.triage.quarantine_rules import QuarantinedTest
 class VerdictsInShort:
     """Summary of the verdicts that an answer is based on. A field is `None` if its value is unknown.
 
-    run: the run that was analysed
+    run: id of the analysed run
     started: start of the run, epoch seconds
     suite: suite of the run; null if there is none
     branch: branch name
@@ -257,7 +257,7 @@ class VerdictsAnswer(RunVerdicts):
     clusters: flaky tests that fail together
     changes: duration changes of tests, fixtures, files and your own numbers, newest first
     suite_changes: duration changes of the suite as a whole, newest first
-    together: labels that changed at the same run
+    together: groups of labels that changed at the same run
     paces: machine speed factors of the runs in this environment, oldest first
     outliers: tests whose duration exceeds their own history, at most 1,000
     fixed: tests that failed in the previous run and passed in this one, without flaky tests

@@ -1,4 +1,4 @@
-"""Read verdicts: those of one run, or the newest of a suite and branch."""
+"""Read verdicts: the verdicts of one run, or the newest verdicts of a suite and branch."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from akastats.store import verdicts as stored_verdicts
 from akastats.store.requests import Operation
 from akastats.store.runs import Position
 
-#: Number of steps of the search for the newest verdicts, and of runs per step.
+#: Maximum number of steps of the search for the newest verdicts, and number of runs per step.
 STEPS, STEP = 4, 50
-# Runs inside other runs are skipped; a suite that starts pytest has hundreds of them.
+# Maximum number of steps if runs inside other runs are skipped. A suite that starts pytest has hundreds of these.
 _MOST_STEPS = 40
 _NAMES = ("id", "suite", "branch", "started", "base", "pull_request", "nested", "default_branch")
 
@@ -46,7 +46,7 @@ class DatedVerdicts:
     started: float | None
 
 
-# Decoding the verdicts of 1,000 tests takes 70 ms, and successive pages read the same verdicts.
+# Cache verdicts, because decoding those of 1,000 tests takes 70 ms, and successive pages read the same verdicts.
 @lru_cache(maxsize=4)
 def _decode(stored: bytes) -> Verdicts | None:
     """Return stored verdicts; `None` if they are corrupt or from another release."""
@@ -81,10 +81,14 @@ def read_verdicts_if_any(namespace: str, run_id: str) -> Operation[Verdicts | No
 def read_newest_of_branch(
     namespace: str, suite: str | None, branch: str = "", before: Run | None = None, is_base: bool = False
 ) -> Operation[Verdicts | None]:
-    """Read the newest verdicts of a suite (empty: runs without one; `None`: any), of `branch` if it is not empty.
+    """Read the newest verdicts of a suite, and of `branch` unless it is empty; `None` if there are none.
 
-    `before` excludes that run and later ones, `is_base` excludes pull requests. `None` if none of the newest 200
-    runs has verdicts. Verdicts of another release are skipped, so that the first run after an update is analysed.
+    Verdicts of another release are skipped, so that the first run after an update is analysed. Only the newest 200
+    runs are searched.
+
+    suite: empty for runs without a suite, `None` for all runs
+    before: run that is excluded together with all later runs
+    is_base: whether to exclude runs of pull requests
     """
     for run_id in (yield from read_analysed_run_ids(namespace, suite, branch, before, is_base)):
         verdicts = yield from read_verdicts_if_any(namespace, run_id)
@@ -96,7 +100,8 @@ def read_newest_of_branch(
 def read_newest(namespace: str, suite: str | None, branch: str | None) -> Operation[Verdicts | None]:
     """Read the newest verdicts of a suite and branch.
 
-    Without a branch, return those of the default branch, else those of any branch, without pull requests.
+    If `branch` is `None`, read the verdicts of the default branch, without pull requests. If there are none, read
+    those of any branch.
     """
     branches = (*(yield from read_default_branches(namespace)), "") if branch is None else (branch,)
     for each in branches:
@@ -107,7 +112,7 @@ def read_newest(namespace: str, suite: str | None, branch: str | None) -> Operat
 
 
 def read_default_branches(namespace: str) -> Operation[list[str]]:
-    """Read the candidates for the default branch: the one that the newest run recorded, main, master."""
+    """Read the candidates for the default branch: the branch that the newest run recorded, main, master."""
     page = yield from runs.read_page(namespace, {}, size=1, names=_NAMES)
     recorded = [run.default_branch for run in page.items if run.default_branch]
     return list(dict.fromkeys((*recorded, *DEFAULT_BRANCHES)))
@@ -120,9 +125,10 @@ def read_analysed_run_ids(
     before: Run | None = None,
     is_base: bool = False,
 ) -> Operation[list[str]]:
-    """Read the ids of runs with verdicts, newest first, from the first step of 50 runs that has any, up to 200.
+    """Read the ids of runs with verdicts, newest first; empty if none of the newest 200 runs has verdicts.
 
-    The arguments select runs as in `read_newest_of_branch`.
+    The search ends after the first step of 50 runs in which a run has verdicts. The arguments select runs as in
+    `read_newest_of_branch`.
     """
     after = None if before is None else Position(before.started or 0.0, before.id)
     searched = 0
@@ -131,7 +137,7 @@ def read_analysed_run_ids(
         matches = [run for run in page.items if is_of_branch(run, branch) and not (is_base and run.pull_request)]
         # Runs without a suite have no index of their own.
         ids = [run.id for run in matches if suite is None or (run.suite or "") == suite]
-        # Verdicts of a large suite have about 100 KB, so only their existence is read.
+        # Read only whether verdicts exist, because the verdicts of a large suite have about 100 KB.
         analysed = yield from stored_verdicts.filter_with_verdicts(namespace, ids)
         searched += len(matches)
         if analysed or page.next is None or searched >= STEPS * STEP:
