@@ -229,4 +229,7 @@ def find_change(namespace: str, id_: str, run: str = "") -> Operation[DurationCh
         for each in changes:
             if acknowledgement_rules.id_of(each.change) == id_:
                 return each.change
-    raise NotFoundError(f"no change {id_[:64]!r}: its id is unknown, or its verdicts have expired")
+    raise NotFoundError(
+        f"no duration change with id {id_[:64]!r}: unknown, or its verdicts have expired; "
+        "`akastats slower --json` lists the current ids"
+    )

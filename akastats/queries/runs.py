@@ -223,10 +223,10 @@ def read_newest(namespace: str, filters: Mapping[str, str] | None = None) -> Ope
 
 
 def read_newest_complete(namespace: str, suite: str) -> Operation[Run]:
-    """Read the newest run of a suite that ran all tests; raises `NotFoundError` if there is none.
+    """Read the newest run of a suite that ran almost all tests; raise `NotFoundError` if there is none.
 
-    Of the newest ten finished runs, one with at least 80 % of the largest number of tests counts: a run with `-k`
-    has fewer.
+    The run has at least 80 % of the largest number of tests among the newest ten finished runs. A run with `-k`
+    usually has fewer tests.
 
     suite: name of the suite; empty for runs without a suite
     """
@@ -242,6 +242,7 @@ def read_newest_complete(namespace: str, suite: str) -> Operation[Run]:
     )
 
 
+# Maximum number of finished runs that are compared, and minimum share of the largest number of tests.
 _NEWEST, _MIN_TESTS = 10, 0.8
 
 

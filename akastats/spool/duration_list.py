@@ -1,4 +1,7 @@
-"""The expected durations of a run's tests, for their order: a file beside its spool. Imports nothing heavy."""
+"""The expected durations of a run's tests, by which they are ordered: a file beside its spool.
+
+This module imports only small modules, because the test process loads it.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,7 @@ def write(spool: Path, expected: ExpectedDurations) -> None:
 
 
 def read(spool: Path) -> ExpectedDurations | None:
-    """Return the durations of a spool; `None` before they are written."""
+    """Return the durations of a spool; `None` if there is no readable list yet."""
     for path in shipper_state.newest_first(path_for(spool)):
         try:
             return ExpectedDurations(**json.loads(trust.read_trusted(path)))
