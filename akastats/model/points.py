@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+#: Maximum number of bytes per label, in UTF-8.
 MAX_LABEL_BYTES = 4096
 
 

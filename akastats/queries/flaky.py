@@ -70,7 +70,7 @@ def read_page(
 
 
 def with_quarantine(namespace: str, tests: Sequence[ListedTest]) -> Operation[list[ListedTest]]:
-    """Return tests of one suite with their quarantine entries, which are read."""
+    """Read the quarantine entries of tests of one suite; return the tests with these entries."""
     if not tests:
         return []
     entries = yield from quarantine.read_entries(namespace, tests[0].suite)

@@ -21,7 +21,7 @@ ALL_DISTRIBUTIONS = tuple(SCHEDULERS)
 #: Relative error of most predictions for another choice; docs/accuracy.md describes the measurement.
 # The value is provisional, because it was not yet measured on a machine without other programs.
 MEASURED_ERROR = 0.15
-#: Maximum number of workers.
+#: Maximum number of workers of a choice.
 MAX_WORKERS = 256
 
 

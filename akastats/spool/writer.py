@@ -47,8 +47,8 @@ DIRECTORY_BYTES = 1024 * 1024 * 1024
 # Number of bytes after which the writer checks whether the file is still at its path.
 CHECK_BYTES = 64 * 1024
 
-# Maximum number of records per attempt to write to an unwritable directory. The number starts at 1 and grows by 1
-# with each failure.
+# Maximum number of records between two attempts to write to an unwritable directory. The number grows by 1 with
+# each failed attempt.
 LONGEST_PAUSE = 64
 
 # Number of last bytes written that the writer compares before a write, to detect another file.

@@ -13,7 +13,7 @@ from akastats.store.runs import decode_member, parse_scores
 from akastats.store.scripts import REMOVE_PENDING, STORE_ERROR, STORE_ROWS
 from akastats.store.server import read_time
 
-#: Number of newest points of a test that are read to update its row.
+#: Maximum number of newest points of a test that are read to update its row.
 NEWEST = 8
 # Maximum number of histories per round trip: 100 histories of 8 points take the server less than a millisecond.
 CHUNK = 100
