@@ -27,8 +27,8 @@ from akastats.redis import async_redis
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Keep one connection open while the application serves.
 
-    An unreachable server does not prevent the start. An invalid token does, because the API would not be protected
-    as configured.
+    An unreachable server does not prevent the start. An invalid token prevents it, because the API would not be
+    protected as configured.
     """
     policy_of(config.now())
     async with async_redis():
@@ -38,7 +38,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 @contextmanager
 def _end_streams_on_signal() -> Iterator[None]:
-    """End endless responses on Ctrl-C and SIGTERM, because uvicorn waits for every response."""
+    """End event streams on Ctrl-C and SIGTERM, because uvicorn waits for every response before it stops."""
     is_main = threading.current_thread() is threading.main_thread()
     before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM) if is_main}
 
@@ -74,7 +74,7 @@ class Service(FastAPI):
 
 
 def create_app(routers: Sequence[APIRouter] = EVERYTHING) -> FastAPI:
-    """Return an application with these routers and the page; it reports errors as problem+json."""
+    """Return an application that serves these routers and the page, and reports errors as problem+json."""
     app = Service(
         title="Akastats",
         version=__version__,

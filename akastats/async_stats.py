@@ -23,7 +23,7 @@ __all__ = [
 
 
 async def available_stats(matcher: str = "*", prefix: str | None = None) -> AsyncIterator[str]:
-    """Yield every live label that matches a glob, once each, in byte order."""
+    """Yield each label that matches a glob and has a point in the last two weeks, once, in byte order."""
     namespace, after = config.under(prefix).namespace, ""
     async with async_redis():
         while True:
@@ -35,7 +35,7 @@ async def available_stats(matcher: str = "*", prefix: str | None = None) -> Asyn
 
 
 async def fetch_stats(label: str, prefix: str | None = None) -> Summary:
-    """Return one label's numbers, in one round trip; raise `NotFoundError` for an unknown label."""
+    """Return the statistics of one label; raise `NotFoundError` if the label is unknown."""
     return await async_redis.run(query.read_summary(config.under(prefix).namespace, label))
 
 
@@ -45,7 +45,10 @@ async def fetch_stats_of(labels: Iterable[str], prefix: str | None = None) -> di
 
 
 async def stat_history(label: str, prefix: str | None = None, size: int | None = None) -> list[Stat]:
-    """Return the newest `size` points (default: all stored ones), newest first; empty if unknown."""
+    """Return the newest `size` points of a label (default: all stored points), newest first.
+
+    The list is empty if the label is unknown.
+    """
     now = config.under(prefix)
     return await async_redis.run(
         query.read_history(now.namespace, label, now.history_size if size is None else size)
@@ -53,5 +56,5 @@ async def stat_history(label: str, prefix: str | None = None, size: int | None =
 
 
 async def contexts(context_ids: Iterable[str], prefix: str | None = None) -> dict[str, bytes]:
-    """Return contexts by id, exactly as stored; omit unknown and expired ones."""
+    """Return contexts by id, exactly as stored; omit unknown and expired contexts."""
     return await async_redis.run(query.read_contexts(config.under(prefix).namespace, context_ids))

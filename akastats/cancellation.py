@@ -11,16 +11,18 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: Seconds that a cancelled caller waits for the end. Own clients wait 5 s for a reply, which takes about 10 ms.
+#: Maximum number of seconds that a cancelled caller waits for the operation. It exceeds the 5 s that a client
+#: waits for a reply.
 PATIENCE_S = 6.0
 
 
 async def run_to_completion(work: Coroutine[Any, Any, T], log: logging.Logger) -> T:
-    """Await `work` to its end, at most `PATIENCE_S` seconds after a cancellation; then raise the cancellation.
+    """Return the result of `work`, which a cancellation of the caller does not interrupt.
 
-    If the cancellation hides an error of `work`, log the error.
+    A cancelled caller waits at most `PATIENCE_S` seconds for the end of `work` and then raises `CancelledError`.
+    If `work` fails after the cancellation, its error is logged.
     """
-    # Imported late: it takes 40 ms, and blocking code never needs it.
+    # Import asyncio late: the import takes 40 ms, and blocking code never needs it.
     import asyncio
 
     task = asyncio.ensure_future(work)
@@ -36,7 +38,7 @@ async def run_to_completion(work: Coroutine[Any, Any, T], log: logging.Logger) -
 
 
 async def _wait(task: asyncio.Future[Any]) -> None:
-    """Wait for a task despite cancellations; cancel it when it takes too long."""
+    """Wait for a task despite cancellations of the caller; cancel the task after `PATIENCE_S` seconds."""
     import asyncio
 
     loop = asyncio.get_running_loop()

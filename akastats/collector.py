@@ -15,7 +15,7 @@ from akastats.records import Point
 
 Context = str | bytes | None
 
-# Readers split the `;key=value,key=value` part of a label at these separators.
+# Replace these characters, because readers split the `;key=value,key=value` part of a label at them.
 _SAFE = str.maketrans({",": "_", ";": "_", "=": "_", " ": "_", "\\": ""})
 
 
@@ -33,7 +33,7 @@ class Collector:
         self.recorded_stats: list[Point] = []
         self.log = log or logging.getLogger("Stats")
         self.disable_warnings = disable_warnings
-        # Bound here, so that tests that patch the clock later do not affect it.
+        # Bind the clocks here, so that tests that patch `time` later do not affect the measurements.
         self._now, self._clock = now, clock
 
     def stat(
@@ -74,7 +74,7 @@ class Collector:
         additional_labels: Iterable[str] | None = None,
         context: Context = None,
     ) -> None:
-        """Record an exception under `errors__EXC:<class name>` and `errors__all`, its traceback as context.
+        """Record an exception under `errors__EXC:<class name>` and `errors__all`, with its traceback as context.
 
         Takes an exception, a class, or the three values of `sys.exc_info()`. Without arguments it records the
         exception being handled. Each of `additional_labels` is recorded as a further `errors__` label.
@@ -82,7 +82,9 @@ class Collector:
         error = resolve_exception(exc_type, exc_value)
         labels = [] if error is None else [f"EXC:{_class_name(error)}"]
         if error is None and not self.disable_warnings:
-            self.log.warning("exception() was called without an exception, and none is being handled.")
+            self.log.warning(
+                "exception() was called outside of an except block without an exception; pass one to it."
+            )
         self.error(*labels, *(additional_labels or ()), context=context or _format(error, traceback))
 
     def error(self, *labels: str, context: Context = None) -> None:

@@ -17,19 +17,19 @@ from akastats.errors import ConfigError
 #: The value of `AKA_STATS_FORGE` that disables publishing to forges such as GitHub.
 OFF = "off"
 
-#: Appended to the namespace of the environment while a run is recorded in that namespace.
+#: Suffix of the namespace for pushes of the tested code, if its run is recorded in the same namespace.
 UNDER_TEST = "-UNDER-TEST"
 
 SCHEMES = ("redis://", "rediss://", "unix://")
 
 
 class DefaultZone(str):
-    """The default time zone; a configuration with this value shows times in the machine's own zone."""
+    """Type of the default time zone. A configuration with the default shows times in the machine's own zone."""
 
     __slots__ = ()
 
 
-#: Default time zone, that of aka-stats.
+#: Default time zone; aka-stats has the same default.
 DEFAULT_ZONE = DefaultZone("Europe/Amsterdam")
 
 
@@ -117,14 +117,14 @@ def _has_valid_target(url: str) -> bool:
 
 
 def check_namespace(variable: str, text: str) -> str:
-    """Return `text` if it can be the prefix of every key."""
+    """Return `text` if it is printable and has no white space; else raise `ConfigError`."""
     if any(character.isspace() or not character.isprintable() for character in text):
         raise ConfigError(f"{variable}: {text!r} contains white space or control characters; remove them")
     return text
 
 
 def parse_positive_number(variable: str, text: str) -> int:
-    """Return `text` as a number from 1 to 999,999,999; the server's counters end at 2**63."""
+    """Return `text` as a whole number from 1 to 999,999,999; else raise `ConfigError`."""
     if not (re.fullmatch(r"[0-9]{1,9}", text) and int(text) >= 1):
         raise ConfigError(f"{variable}: {text[:100]!r} is not a whole number from 1 to 999999999")
     return int(text)
@@ -136,14 +136,14 @@ def accept_any(_variable: str, text: str) -> str:
 
 
 def check_auto_or_off(variable: str, text: str) -> str:
-    """Return `text` if it is `auto` or `off`."""
+    """Return `text` if it is `auto` or `off`; else raise `ConfigError`."""
     if text not in ("auto", OFF):
         raise ConfigError(f"{variable}: {text[:100]!r} is neither auto nor off")
     return text
 
 
 def check_web_address(variable: str, text: str) -> str:
-    """Return `text` if it is an HTTP URL; it is a secret, so the error message does not contain it."""
+    """Return `text` if it is an HTTP URL; else raise `ConfigError` without `text`, which is a secret."""
     if not _is_web_address(text):
         raise ConfigError(
             f"{variable} is not an address with http:// or https://, a valid host name and a path in ASCII. "
@@ -158,7 +158,7 @@ def _is_web_address(text: str) -> bool:
     try:
         parts = urlsplit(text)
         host = parts.hostname or ""
-        # Report a name that the resolver cannot encode now, and not at the end of a run.
+        # Reject a name that the resolver cannot encode. Otherwise the request at the end of a run would fail.
         host.encode("idna")
         return (
             bool(host)
@@ -171,14 +171,17 @@ def _is_web_address(text: str) -> bool:
 
 
 def check_timezone_name(variable: str, text: str) -> str:
-    """Return `text` if it is printable; the zone is looked up when a time is displayed."""
+    """Return `text` if it is printable; else raise `ConfigError`. The zone is loaded when a time is displayed."""
     if not text.isprintable():
         raise ConfigError(f"{variable}: {text!r} is not the name of a time zone such as Europe/Amsterdam")
     return text
 
 
 def remove_credentials(url: str) -> str:
-    """Return `url` without user, password and query, for messages and logs."""
+    """Return `url` without user, password and query, for messages and logs.
+
+    A URL in which the end of the password is ambiguous is replaced by a placeholder.
+    """
     scheme, separator, rest = url.partition("://")
     authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
     # A later `@` belongs to a password with an unescaped slash, or to a password in the query.
@@ -237,7 +240,8 @@ class Current:
     def isolate_pushes(self, namespace: str) -> Callable[[], None]:
         """Keep pushes of the tested code out of the namespace of its run; return a function that undoes this.
 
-        Both read the same namespace from the environment. A namespace that a program sets itself is not changed.
+        The run and the tested code read the same namespace from the environment. A namespace that a program sets
+        itself is not changed.
         """
         before, is_read, recorded = self._now, self._is_read, self._recorded
         object.__setattr__(self, "_recorded", namespace)
@@ -252,12 +256,12 @@ class Current:
         return undo
 
     def under(self, prefix: str | None) -> Config:
-        """Return the active value, with the namespace `prefix` unless that is `None`."""
+        """Return the active configuration, with the namespace `prefix` unless `prefix` is `None`."""
         return self.now() if prefix is None else dataclasses.replace(self.now(), namespace=prefix)
 
     @property
     def default_prefix(self) -> str:
-        """The namespace, by its older name."""
+        """The namespace, under its older name."""
         return self.now().namespace
 
     def __getattr__(self, name: str) -> Any:

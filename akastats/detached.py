@@ -1,7 +1,7 @@
 """Start processes that are not children of this process: through a shell that exits, in a new session.
 
-Tests may wait for children, close descriptors and patch any function, which must not affect a helper process. This
-module starts and identifies such a process.
+Tests may wait for children, close descriptors and patch functions. None of this must affect a helper process,
+which this module starts and identifies.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from subprocess import DEVNULL, Popen
 
 from akastats.errors import AkastatsError
 
-# With these the process would measure itself, act as a pytest worker, print warnings or wait at a prompt.
+# With these variables, the process would measure itself, be a pytest worker, print warnings or wait at a prompt.
 _REMOVED = {
     "PYTHONWARNINGS",
     "PYTHONSTARTUP",
@@ -27,15 +27,15 @@ _REMOVED = {
 }
 _REMOVED_PREFIXES = ("COV_CORE_", "PYTEST_")
 
-# Input is passed in the environment, because every user of the machine can read a command line.
+# Arguments are passed in the environment, because every user of the machine can read a command line.
 _ARGUMENTS_VARIABLE = "AKA_STATS_DETACHED"
-# Variables with directories of the module search path.
+# Variables with directories of the module search path: that of akastats, those of redis-py, and all others.
 _HOME, _FIRST, _LAST = "AKA_STATS_PATH_HOME", "AKA_STATS_PATH_FIRST", "AKA_STATS_PATH_LAST"
-# Maximum number of characters; Linux allows 128 KiB per variable.
+# Maximum number of characters in each of these variables; Linux allows 128 KiB.
 _LONGEST_PATH = 40_000
 
-# '' leaves sys.path before the first import: a project's own runpy.py or redis.py must not be imported. The
-# directories that hold our redis-py precede the interpreter's own packages, which may contain an older one.
+# The program removes '' from sys.path before other imports, so that it does not import a project's runpy.py or
+# redis.py. The interpreter's packages may contain an older redis-py, so directories of this process precede them.
 _BOOTSTRAP = """\
 import sys
 sys.path[:] = [entry for entry in sys.path if entry]
@@ -68,11 +68,11 @@ def start(
 ) -> None:
     """Start `python -m module arguments` as a process that is not a child of this one, in a new session.
 
-    The process inherits only the `inherited` descriptors. Its working directory is the root, and its streams are
-    null. Raises `AkastatsError` or `OSError` if the process cannot be started.
+    The process inherits only the `inherited` descriptors. Its working directory is /, and its standard streams are
+    /dev/null. Raises `AkastatsError` or `OSError` if the process cannot be started.
 
-    environment: variables that are added to those of this process, such as secrets; like `arguments` they are not
-        readable for other users
+    environment: variables that are added to those of this process, such as secrets. Other users can read neither
+        `environment` nor `arguments`.
     """
     if not sys.executable:
         raise AkastatsError(f"Cannot start {module}: sys.executable is empty, so the interpreter is unknown.")
@@ -81,13 +81,13 @@ def start(
     program, environ["PATH"] = _program(sys.executable, environ.get("PATH", os.defpath))
     exit_code = _run_shell([program, "-c", _BOOTSTRAP, module], environ, tuple(inherited))
     if exit_code:
-        # The shell ran but could not fork: too many processes.
+        # The shell could not fork, because there are too many processes.
         raise AkastatsError(f"Cannot start {module}: /bin/sh ended with exit code {exit_code}.")
 
 
 def _run_shell(command: list[str], environ: Mapping[str, str], inherited: tuple[int, ...]) -> int:
     """Let a shell start a command in the background; return the exit code of the shell."""
-    # Popen is bound at import, because a project may have replaced it in subprocess.
+    # Use the Popen that was bound at import, because a project may have replaced `subprocess.Popen`.
     shell = Popen(
         ["/bin/sh", "-c", _SHELL, "sh", *command],
         cwd="/",
@@ -103,10 +103,10 @@ def _run_shell(command: list[str], environ: Mapping[str, str], inherited: tuple[
 
 
 def _program(executable: str, path: str) -> tuple[str, str]:
-    """Return the name to start an interpreter by, and a PATH on which that name is found first.
+    """Return the command that starts an interpreter, and the PATH to start it with.
 
-    The full path would reveal the project's name if the virtual environment is inside the project. Only on Linux
-    does an interpreter find its environment through PATH.
+    On Linux the command is a name without directories, because the full path may reveal the project's name.
+    Otherwise it is the full path, because only on Linux an interpreter finds its virtual environment through PATH.
     """
     folder, name = os.path.split(executable)
     if not sys.platform.startswith("linux") or not os.path.isabs(folder) or os.pathsep in folder:
@@ -125,11 +125,11 @@ def _clean(environ: Mapping[str, str]) -> dict[str, str]:
 def _search_path(path: Iterable[object], environ: Mapping[str, str]) -> dict[str, str]:
     """Return the variables that let a new process import the same packages as this one.
 
-    A .pex and Bazel add one directory per distribution to `sys.path`. Directories of the project, which may
-    contain a redis.py, come after the interpreter's packages.
+    A .pex file and Bazel add one directory per distribution to `sys.path`. Directories of the project follow the
+    interpreter's packages, because they may contain a redis.py.
     """
     home = str(Path(__file__).resolve().parents[1])
-    # '' and relative entries are omitted, because the working directory of the new process is the root.
+    # Omit '' and relative entries, because the working directory of the new process is the root.
     entries = [
         entry for entry in path if isinstance(entry, str) and os.path.isabs(entry) and os.pathsep not in entry
     ]
@@ -180,9 +180,9 @@ def check_liveness(pid: int, started: str) -> bool | None:
     except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:
-        # The process of another user.
+        # The process belongs to another user.
         pass
-    # 0 and negative numbers are process groups.
+    # 0 and negative numbers identify process groups.
     return None if pid > 0 else False
 
 
@@ -222,7 +222,7 @@ def _read_process_with_ps(pid: int) -> tuple[str, str]:
             check=False,
         )
     except OSError:
-        # For example, a sandbox without ps.
+        # A sandbox may lack ps.
         return "", ""
     state, _, start_time = answer.stdout.decode("utf-8", "replace").strip().partition(" ")
     return state[:1], start_time.strip()

@@ -15,7 +15,7 @@ class ConfigError(AkastatsError, ValueError):
 
 
 class ServerError(AkastatsError):
-    """The Redis server did not execute a request; the subclass and `kind` are the reason.
+    """The Redis server did not execute a request; the subclass and `kind` identify the reason.
 
     | subclass | `kind` | meaning |
     |---|---|---|

@@ -24,16 +24,18 @@ def is_normal_exit(exc_type: type[BaseException], exc_value: BaseException | Non
 
 
 def record_counted(error: type[BaseException] | BaseException | None, namespace: str) -> None:
-    """Record on an exception that it has been counted in a namespace."""
+    """Mark an exception object as counted in a namespace; ignore an exception class."""
     if isinstance(error, BaseException):
-        # Use the dictionary, because classes may refuse attributes. A pickled entry of another process is ignored.
+        # Write to `__dict__`, because a class may forbid new attributes. The key contains the process id, because
+        # a pickled exception brings its entries to another process.
         vars(error).setdefault(_MARK, {})[os.getpid(), namespace] = next_number()
 
 
 def was_counted(error: BaseException | None, namespace: str, entered: int) -> bool:
-    """Return whether an exception was counted in a namespace after the sequence number `entered` of a block.
+    """Return whether an exception was counted in a namespace since a block began.
 
-    An exception object that an earlier block counted counts as another error when it is raised again.
+    `entered` is the sequence number of the block's beginning. If an earlier block counted the exception and it is
+    raised again, it is a new error.
     """
     counts = getattr(error, _MARK, None)
     return isinstance(counts, dict) and counts.get((os.getpid(), namespace), 0) > entered

@@ -23,7 +23,7 @@ def _escape(character: str) -> str:
 
 
 def shorten_url(url: str) -> str:
-    """Return the URL of a server for display; that of a Unix socket is its path."""
+    """Return the URL of a server for display; for a Unix socket, return its path."""
     return escape_unprintable(url.removeprefix("unix://"))
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _HEADS = "refs/heads/"
 _DEFAULT = "refs/remotes/origin/HEAD"
-# Maximum bytes of a reference, which is one line, and of packed references; 100,000 of them have about 7 MB.
+# Maximum number of bytes read from the file of a reference, and from `packed-refs` (7 MB for 100,000 references).
 _MOST_BYTES, _MOST_PACKED = 4096, 64 * 1024 * 1024
-# Git follows at most 5 symbolic references.
+# Maximum number of symbolic references to follow; git has the same limit.
 _MOST_STEPS = 5
 
 
@@ -75,7 +75,7 @@ def _repository(root: Path, folder: Path) -> Repository:
 
 
 def read_head(directory: Path) -> Head:
-    """Return the head of the checkout in `directory`; an empty one if git's files do not contain it.
+    """Return the head of the checkout in `directory`; an empty `Head` if git's files do not contain it.
 
     A repository with `extensions.refStorage` keeps references in tables, and its `HEAD` is only a stub.
     """
@@ -101,7 +101,10 @@ def _head(repository: Repository) -> Head:
 
 
 def _resolve(repository: Repository, name: str) -> tuple[str, str]:
-    """Follow symbolic references; return the last name, and its commit, which is empty for a new branch."""
+    """Follow symbolic references; return the last name and its commit.
+
+    The commit is empty for a new branch. Both are empty for an invalid reference or too many references.
+    """
     for _ in range(_MOST_STEPS):
         text = _read_loose(repository, name)
         if not text.startswith("ref: "):
@@ -114,11 +117,11 @@ def _resolve(repository: Repository, name: str) -> tuple[str, str]:
 
 
 def _read_loose(repository: Repository, name: str) -> str:
-    """Return the content of a reference's file, in the worktree before the common directory; empty if missing."""
+    """Return the content of a reference's file; empty if it is missing. The worktree's file has priority."""
     for directory in dict.fromkeys((repository.folder, repository.common)):
         path = directory / name
         if name == "HEAD" and path.is_symlink():
-            # Git before 2005, and later versions with core.preferSymlinkRefs.
+            # HEAD is a link in versions of git before 2005, and in later versions with core.preferSymlinkRefs.
             return f"ref: {os.readlink(path)}"
         text = _read(path)
         if text:

@@ -81,7 +81,7 @@ def get_end_of_day(text: str, zone: tzinfo) -> float:
 def format_last_day(until: float, zone: tzinfo) -> str:
     """Format the last day before the time `until` as `2026-12-24`; `-` if `until` is out of range.
 
-    If `until` is not midnight here, because it was entered in another time zone, the time of day is added.
+    If `until` is not midnight in this zone, because it was entered in another zone, format its day and time.
     """
     try:
         end = datetime.fromtimestamp(until, zone)

@@ -1,6 +1,6 @@
 """Export statistics to Prometheus: formatters selected by the prefix of a label, and the text that they produce.
 
-A formatter takes a label and a dict of its numbers and returns samples, for example from `generate_metrics`:
+A formatter takes a label and a dict of its statistics, and returns samples, for example from `generate_metrics`:
 
     @stat_formatter("file:")
     def file_metrics(key, stat):
@@ -28,7 +28,7 @@ from akastats.redis import async_redis
 Samples = Iterable[Sample | str | None]
 Formatter = Callable[[str, dict[str, Any]], Samples]
 
-# Eight commands of 125 labels, in one round trip.
+# Maximum number of labels per round trip, in eight commands of 125 labels.
 BATCH_LABELS = 1000
 
 #: Formatters by the prefix of their labels; `None` is the key of the default formatter.
@@ -68,10 +68,10 @@ def generate_metrics(
     prefix: str | None = None,
     fields: Collection[str] | None = None,
 ) -> Iterator[Sample]:
-    """Yield one sample `<prefix>_<FIELD>` per number, for all numbers or only those in `fields`.
+    """Yield one sample `<prefix>_<FIELD>` per statistic, or only for the statistics in `fields`.
 
-    Invalid characters in names are replaced; absent numbers and `last_time` are omitted. The default prefix is the
-    namespace.
+    Invalid characters in names are replaced. Missing statistics and `last_time` are omitted. The default prefix is
+    the namespace.
     """
     valid_labels = {
         label_name(name): "" if value is None else str(value) for name, value in (labels or {}).items()
@@ -108,7 +108,7 @@ def error_stat(key: str, stat: dict[str, Any]) -> Iterator[Sample]:
 
 @default_stat_formatter
 def line_protocol_label_formatter(key: str, stat: dict[str, Any]) -> Iterator[Sample]:
-    """Return all numbers of `POLLER;host=a,port=1` as `POLLER_COUNT{host="a",port="1"}` and so on.
+    """Return all statistics of `POLLER;host=a,port=1` as `POLLER_COUNT{host="a",port="1"}` and so on.
 
     If the name is not a valid metric name, the label `label` holds the original, so that `a-b` and `a_b` remain
     separate.
@@ -135,7 +135,7 @@ def formatter_of(key: str) -> Formatter:
 
 
 def parse_stat_to_prometheus(key: str, stat: dict[str, Any]) -> Iterator[Sample]:
-    """Yield the samples of one label; the official parser reads a formatter's lines of text."""
+    """Yield the samples of one label; prometheus_client parses the lines of a formatter that returns text."""
     for sample in formatter_of(key)(key, stat):
         if isinstance(sample, str):
             for family in text_string_to_metric_families(sample + "\n"):
@@ -149,8 +149,8 @@ _is_label_name = re.compile(r"(?!__)[a-zA-Z_][a-zA-Z0-9_]*").fullmatch
 
 
 def _validate(sample: Sample) -> Sample:
-    """Return a sample with a valid name, labels and number; raise an exception if that is impossible."""
-    # Checking a sample takes 4 us, rebuilding it 36 us, and a response contains 70,000 valid ones.
+    """Return a sample with a valid name, labels and value; raise an exception if that is impossible."""
+    # Checking a sample takes 4 us, and rebuilding it takes 36 us. A response may contain 70,000 valid samples.
     if type(sample.value) is float and _is_metric_name(sample.name) and all(map(_is_label, sample.labels.items())):
         return sample
     labels = {label_name(str(name)): str(value) for name, value in sample.labels.items()}
@@ -164,7 +164,7 @@ def _is_label(label: tuple[str, str]) -> bool:
 
 
 def render(summaries: Iterable[tuple[str, Summary]]) -> Exposition:
-    """Return the text for these numbers: samples grouped by metric, each series once.
+    """Return the exposition of these statistics: samples grouped by metric, each series once.
 
     A label whose formatter raises is omitted and logged, so that the others are still exported.
     """
@@ -200,7 +200,7 @@ class _Collector:
 
 
 async def summaries(matcher: str = "*") -> AsyncIterator[tuple[str, Summary]]:
-    """Yield matching labels with their numbers, in one round trip per 1,000 labels."""
+    """Yield matching labels with their statistics, in one round trip per 1,000 labels."""
     async with async_redis():
         batch: list[str] = []
         async for label in available_stats(matcher):

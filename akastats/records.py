@@ -1,4 +1,4 @@
-"""Values of the public API: points to store, points of a history, and the numbers of a label."""
+"""Values of the public API: points to store, points of a history, and the statistics of a label."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Stat(NamedTuple):
 
     timestamp: epoch seconds.
     label: name of the statistic.
-    value: the number; nan if an older writer stored text.
-    context_id: md5 of the context; empty if there is none.
+    value: the number; NaN if an older writer stored text.
+    context_id: MD5 of the context; empty if there is none.
     """
 
     timestamp: float
@@ -36,7 +36,7 @@ class Stat(NamedTuple):
 
 
 class Summary(NamedTuple):
-    """The numbers of one label, in the unit of its values; `None` if a number is not stored.
+    """Statistics of one label, in the unit of its values; `None` if a statistic is not stored.
 
     max: largest value
     total: sum of all values

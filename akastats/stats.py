@@ -22,7 +22,7 @@ from akastats.store import keys
 from akastats.store.push import Batch, Step, apply_batch, make_batches
 from akastats.store.requests import Operation
 
-#: Names of the numbers of a label; aka-stats uses the same name for this constant.
+#: Names of the statistics of a label; aka-stats uses the same name for this constant.
 STAT_NAMES = Summary._fields
 
 _log = logging.getLogger("Stats")
@@ -45,7 +45,7 @@ class Stats(Collector):
 
     @property
     def prefix(self) -> str:
-        """The namespace to write to: that of this object, else the configured one."""
+        """The namespace to write to; the configured namespace if this object has none."""
         return config.under(self._prefix).namespace
 
     @prefix.setter
@@ -96,7 +96,7 @@ class Stats(Collector):
         exc_value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Record the exception that leaves the block, unless it is not an error or the block has counted it."""
+        """Record the exception that leaves the block, unless it is a normal exit or was counted in the block."""
         if not (is_normal_exit(exc_type, exc_value) or was_counted(exc_value, self.prefix, self._entered)):
             self.exception(exc_type, exc_value, traceback)
 
@@ -113,7 +113,7 @@ class Stats(Collector):
         record_counted(resolve_exception(exc_type, exc_value), self.prefix)
 
     def _report(self, error: Exception) -> None:
-        # Logged, not raised: another exception would replace the block's own.
+        # Log the error instead of raising it, because it would replace the block's own exception.
         self.log.error("%s", error)
 
     def save_stats(self) -> None:
@@ -122,7 +122,7 @@ class Stats(Collector):
             sync_redis.run_all(outgoing.operations())
 
     async def save_stats_async(self) -> None:
-        """Do the same as `save_stats`, with asyncio; a save that has started ends before a cancellation."""
+        """Write the recorded numbers as `save_stats` does. A cancelled caller first waits for the save to end."""
         await run_to_completion(self._save_async(), self.log)
 
     async def _save_async(self) -> None:
@@ -131,7 +131,7 @@ class Stats(Collector):
 
 
 class Outgoing:
-    """The points of a collector while they are sent; those that the server applied are removed from it."""
+    """The points of a collector while they are sent. Points to send again return to the collector."""
 
     def __init__(self, owner: Collector, config: Config, sends_once: bool) -> None:
         self._config = config
@@ -142,7 +142,7 @@ class Outgoing:
         self._applied: set[int] = set()
 
     def __enter__(self) -> Outgoing:
-        # Removed at once, so that two threads that save the same object never send a point twice.
+        # Remove all points first, so that two threads that save the same object never send a point twice.
         self._unsent, self._owner.recorded_stats = self._owner.recorded_stats, []
         return self
 
@@ -208,7 +208,7 @@ def push_stat(label: str, value: float, context: Context = None, *, prefix: str 
 
 
 async def push_stat_async(label: str, value: float, context: Context = None, *, prefix: str | None = None) -> None:
-    """Do the same as `push_stat`, with asyncio; a push that has started ends before a cancellation."""
+    """Write one number as `push_stat` does. A cancelled caller first waits for the push to end."""
     now = config.under(prefix)
     batch = _add_guard(_make_single_batch(label, value, context), now, async_redis.sends_once)
     await run_to_completion(_push_async(batch, now), _log)

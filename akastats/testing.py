@@ -72,7 +72,7 @@ def _send_nothing(batch: Batch, config: Config) -> Operation[str]:
 
 @contextmanager
 def connect_fakes() -> Iterator[FakeRedis]:
-    """Connect both kinds of client to one fakeredis server until the block ends; yield a client of it.
+    """Connect the blocking and the asyncio client to one fakeredis server until the block ends; yield a client.
 
     Raises `AkastatsError` if fakeredis, or lupa, which runs its scripts, is not installed.
     """
@@ -84,7 +84,7 @@ def connect_fakes() -> Iterator[FakeRedis]:
     server = FakeServer()
     with FakeRedis(server=server) as client, pytest.MonkeyPatch.context() as patch:
         _disconnect(patch)
-        # Own connections, not attached ones, because each event loop opens and closes its own.
+        # Replace the functions that connect. Attaching one client does not suffice: each event loop has its own.
         patch.setattr(connections, "connect", lambda url, **options: FakeRedis(server=server))
         patch.setattr(
             connections,
@@ -97,7 +97,8 @@ def connect_fakes() -> Iterator[FakeRedis]:
 
 def _close_pool_with_client(client: FakeAsyncRedis) -> FakeAsyncRedis:
     """Return `client`, changed so that closing it closes its connections, as redis-py's own clients do."""
-    # fakeredis 2.26 passes the pool in, so redis-py 5 does not close it: eight ResourceWarnings.
+    # fakeredis 2.26 passes a connection pool, which redis-py 5 then does not close. The result is eight
+    # ResourceWarnings.
     client.auto_close_connection_pool = True
     return client
 

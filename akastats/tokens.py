@@ -14,16 +14,18 @@ from dataclasses import dataclass, field
 
 from akastats.errors import ConfigError
 
-#: Scopes of a token: read numbers, read tracebacks and other contexts, change data.
+#: Scopes of a token: read statistics, read tracebacks and other contexts, change data.
 STATS, CONTEXTS, WRITE = "stats", "contexts", "write"
 EVERYTHING = frozenset((STATS, CONTEXTS, WRITE))
 #: Value that disables tokens: everyone has access.
 OFF = "off"
 
+#: Minimum number of characters in a token.
 MIN_LENGTH = 16
+#: Number of days for which a cookie is valid.
 COOKIE_DAYS = 30
 _COOKIE_SECONDS = COOKIE_DAYS * 86_400
-# Characters of the header `Authorization: Bearer` (RFC 6750), which exclude the colon after the scopes.
+# RFC 6750 allows these characters in `Authorization: Bearer`. The colon after the scopes is not one of them.
 _WORD = re.compile(r"(?:([a-z,]*):)?([A-Za-z0-9._~+/=-]+)")
 
 
@@ -47,7 +49,7 @@ def generate_token() -> str:
 def parse_tokens(variable: str, text: str) -> tuple[Token, ...]:
     """Return the tokens in `text`, separated by white space, each as `TOKEN` or `scope,scope:TOKEN`.
 
-    A token without scopes has all of them; every token has the scope `stats`. Raises `ConfigError`, which names
+    A `TOKEN` without scopes has all scopes. Every token has the scope `stats`. Raises `ConfigError`, which names
     `variable` but never the token.
     """
     return tuple(_parse_one(variable, word) for word in text.split())
@@ -56,10 +58,14 @@ def parse_tokens(variable: str, text: str) -> tuple[Token, ...]:
 def _parse_one(variable: str, word: str) -> Token:
     match = _WORD.fullmatch(word)
     if not match:
-        raise ConfigError(f"{variable}: a token has only letters, digits and -._~+/=, after an optional `scopes:`")
+        raise ConfigError(
+            f"{variable}: a token may contain only letters, digits and -._~+/=, after optional scopes and a colon"
+        )
     scopes, secret = match.groups()
     if len(secret) < MIN_LENGTH:
-        raise ConfigError(f"{variable}: a token has at least {MIN_LENGTH} characters; try `openssl rand -hex 32`")
+        raise ConfigError(
+            f"{variable}: a token needs at least {MIN_LENGTH} characters; create one with `openssl rand -hex 32`"
+        )
     return Token(hash_token(secret.encode()), _scopes(variable, scopes))
 
 
@@ -78,7 +84,7 @@ def hash_token(secret: bytes) -> bytes:
 
 
 def find_token(tokens: Iterable[Token], secret: bytes) -> Token | None:
-    """Return the token with the value `secret`; compares in constant time."""
+    """Return the token with the value `secret`, compared in constant time; `None` if there is none."""
     digest = hash_token(secret)
     match = None
     for token in tokens:
@@ -88,16 +94,16 @@ def find_token(tokens: Iterable[Token], secret: bytes) -> Token | None:
 
 
 def make_cookie(token: Token, issued: int) -> str:
-    """Return the cookie that replaces a token from `issued` on, in epoch seconds.
+    """Return the cookie that replaces a token; `issued` is the time of the login in epoch seconds.
 
-    It becomes invalid with the token, and the token cannot be computed from it.
+    The cookie becomes invalid when the token is removed. The token cannot be computed from the cookie.
     """
     message = f"akastats cookie {issued}".encode()
     return f"{issued}.{hmac.new(token.digest, message, hashlib.sha256).hexdigest()}"
 
 
 def find_by_cookie(tokens: Iterable[Token], cookie: str, now: float) -> Token | None:
-    """Return the token that a cookie replaces; `None` without such a token, or after `COOKIE_DAYS` days."""
+    """Return the token that a cookie replaces; `None` if there is none, or the cookie is too old."""
     issued, _, _ = cookie.partition(".")
     if not re.fullmatch(r"[0-9]{1,12}", issued) or not 0 <= now - int(issued) <= _COOKIE_SECONDS:
         return None

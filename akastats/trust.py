@@ -1,7 +1,7 @@
 """Check that files and directories can be trusted: only this user or root can change them.
 
-Code that reads or writes spools, shipper states, quarantine lists and server data uses this. Every name is bound
-at import, because tests may patch `os`.
+Code that reads or writes spools, shipper states, quarantine lists and server data uses this module. Every name
+is bound at import, because tests may patch `os`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from stat import S_IMODE, S_ISDIR, S_ISLNK, S_ISREG, S_ISVTX
 try:
     from os import O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, fchmod, geteuid
 except ImportError:
-    # Windows has none of these, so there this module can be imported but not used.
+    # Windows lacks these functions, so this module can be imported there but not used.
     pass
 
 ROOT = 0
@@ -26,7 +26,7 @@ CHUNK_BYTES = 64 * 1024
 
 
 def is_owner(uid: int) -> bool:
-    """Return whether files of the user `uid` are trusted, which is true for this user and root."""
+    """Return whether `uid` is this user or root, whose files are trusted."""
     return uid in (ROOT, geteuid())
 
 
@@ -69,7 +69,7 @@ def restrict_to_owner(directory: Path, mode: int = 0o700) -> None:
         if status.st_uid == geteuid() and S_IMODE(status.st_mode) & ~mode & 0o777:
             fchmod(descriptor, S_IMODE(status.st_mode) & (mode | 0o7000))
     except OSError:
-        # A file system without modes; the later check decides.
+        # The file system does not support the change. `check_directory` then reports whether others can write.
         pass
     finally:
         close(descriptor)
@@ -78,8 +78,8 @@ def restrict_to_owner(directory: Path, mode: int = 0o700) -> None:
 def open_trusted(path: Path, is_named: bool = False) -> int:
     """Open a regular file for reading, without following a link or waiting for a pipe.
 
-    Raises `PermissionError` if others can write to the file or own it; with `is_named` (the user named the file)
-    such a file is allowed. Raises `OSError` for anything but a regular file.
+    Raises `PermissionError` if others own the file or can write to it. `is_named` (the user named the file) omits
+    this check. Raises `OSError` for anything but a regular file.
     """
     descriptor = open_file(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
     try:
