@@ -1,4 +1,4 @@
-"""The HTTP API: routes parse a request, run a query and return its answer as a model."""
+"""The HTTP API: routes parse a request, run a query and return its result as a model."""
 
 from akastats.api.routes import EVERYTHING, STATS, Routes, app
 

@@ -1,7 +1,7 @@
 """Access control: callers, their scopes, allowed hosts and origins; and the security headers of responses.
 
-It is an ASGI middleware, so that a rejected request is neither parsed nor routed. It protects only our own
-application. An application that uses `attach_routes` has its own access control.
+It is an ASGI middleware, so that a rejected request is neither parsed nor routed. It protects only
+`akastats.app`. An application that uses `attach_routes` has its own access control.
 
 | check, in this order | status if it fails |
 |---|---|
@@ -32,14 +32,14 @@ from akastats.api.rate_limit import WRONG_TOKEN, Rate
 from akastats.config import Config, config
 from akastats.tokens import CONTEXTS, EVERYTHING, WRITE, Token
 
-# A percent-encoded label of 4,096 bytes takes 12 KiB of a path; the rest is for cookies.
+# Maximum size of a header in bytes. A percent-encoded label of 4,096 bytes takes 12 KiB; the rest is for cookies.
 MAX_HEADER_BYTES = 32 * 1024
 
-#: End of the only path whose response does not end; HEAD would wait forever.
+#: End of the only path whose response does not end. A HEAD request that is handled as GET would wait forever.
 ENDLESS = "/api/v1/events"
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
-#: Headers of responses without a policy of their own: nothing is loaded or executed, and no frame shows them.
+#: Default headers of responses: the browser loads and executes nothing, and shows the response in no frame.
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
@@ -77,7 +77,7 @@ def _policy(token: str, allowed_hosts: str) -> Policy:
 
 @dataclass(frozen=True)
 class Caller:
-    """The properties of a request that its access depends on.
+    """The properties of a request that determine its access.
 
     method: HTTP method
     path: path below the root path
@@ -148,8 +148,8 @@ def check_host(policy: Policy, caller: Caller) -> None:
 def check_origin(scope: Scope) -> None:
     """Raise `Problem` for an unsafe method from a page of another origin.
 
-    Programs send neither `Origin` nor `Sec-Fetch-Site`. With an unsafe method a browser sends at least one of
-    them, and neither twice.
+    With an unsafe method a browser sends `Origin`, `Sec-Fetch-Site` or both, each once. Other programs send
+    neither header.
     """
     if scope["method"] in _SAFE:
         return
@@ -169,7 +169,7 @@ def _is_own(origin: str, scope: Scope, headers: Headers) -> bool:
 
 
 def scopes_of(policy: Policy, caller: Caller, now: float) -> frozenset[str]:
-    """Return the scopes of the caller; raises `Problem` 401 if it has none."""
+    """Return the scopes of the caller; raise `Problem` with status 401 if the caller has none."""
     if policy.is_open:
         return EVERYTHING
     if policy.tokens:
@@ -179,7 +179,7 @@ def scopes_of(policy: Policy, caller: Caller, now: float) -> frozenset[str]:
                 "a token is required: send `Authorization: Bearer TOKEN`, or log in on the page"
             )
         return token.scopes
-    # Another host name belongs to a proxy, which may forward requests of other machines.
+    # A request with another host name came through a proxy, which may forward requests of other machines.
     if caller.is_of_this_machine and caller.host is not None and hosts.is_loopback(caller.host):
         return EVERYTHING
     raise _make_unauthorised("no token is set, so only this machine has access: set AKA_STATS_TOKEN")

@@ -41,7 +41,7 @@ class NamespaceList(Generic[T]):
         read = self._reads.get(loop)
         if read is None or read.done():
             read = self._reads[loop] = loop.create_task(self._read())
-        # The first caller may be cancelled while others wait.
+        # Shield the read, because the first caller may be cancelled while others wait for the same read.
         return await asyncio.shield(read)
 
     async def _read(self) -> CachedList[T]:
@@ -53,7 +53,7 @@ class NamespaceList(Generic[T]):
         return self._cached
 
 
-#: Seconds for which rates of an unchanged list are reused. Verdicts are stored seconds after a run's rows.
+#: Maximum age in seconds of the rates of an unchanged list. Verdicts are stored seconds after the tests of a run.
 RATES_S = 5.0
 
 

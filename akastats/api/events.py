@@ -23,9 +23,11 @@ from akastats.redis import async_redis
 
 router = APIRouter(prefix="/api/v1", route_class=Route, tags=["runs"])
 
+# Seconds between two polls of the server.
 POLL_S = 1.0
-# Proxies close a connection without data after a minute.
+# Maximum number of seconds without data in a stream. Proxies close a connection without data after a minute.
 HEARTBEAT_S = 15.0
+# Maximum number of clients of the stream.
 MAX_LISTENERS = 100
 
 log = logging.getLogger(__name__)
@@ -186,5 +188,5 @@ async def events_of(listener: Listener) -> AsyncIterator[str]:
 
 
 def event(run: Run) -> str:
-    """Return a run as an event; JSON has no newlines."""
+    """Return a run as a server-sent event, whose data is one line of JSON."""
     return f"event: run\ndata: {model_of(Run).model_validate(run).model_dump_json()}\n\n"

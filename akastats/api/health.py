@@ -32,7 +32,7 @@ async def get_health(request: Request) -> Health:
 def _describe_failure(error: ServerError, reason: str) -> ServerHealth:
     """Return the state of an unusable server.
 
-    A server that refuses requests counts as reachable, a cluster does not.
+    A server that refuses requests counts as reachable; a cluster does not count.
     """
     reachable = not isinstance(error, _UNREACHABLE)
     return ServerHealth(reachable=reachable, kind=None, version=None, detail=reason)

@@ -15,14 +15,17 @@ from akastats.model.points import MAX_LABEL_BYTES, check_label
 from akastats.queries import cursors
 from akastats.queries.cached_lists import SortKey
 
-# One round trip for 1,000 labels takes the server about 25 ms, in commands of 3 ms.
+# Maximum number of labels or context ids in a request. The server needs 25 ms for 1,000, in commands of 3 ms.
 MAX_LABELS = 1000
+# Maximum number of bytes in a list of labels or context ids.
 MAX_BODY_BYTES = 1024 * 1024
-# The largest body needs 0.8 Mbit/s. Without a limit an endless body would occupy its connection forever.
+# Maximum number of seconds for the body of a request, because an endless body would occupy its connection.
 BODY_SECONDS = 10.0
+# Maximum number of characters in a glob, and in a cursor without a label.
 MAX_MATCHER = 512
-# Enough for a label of 4096 bytes in JSON and base64, partly escaped; the request header is limited to 32 KiB.
+# Maximum number of characters in a cursor with a label of 4096 bytes, which is partly escaped in JSON and base64.
 MAX_LABEL_CURSOR = 16_000
+# Default and maximum number of items per page.
 PAGE_DEFAULT = 100
 PAGE_MAX = 1000
 
@@ -41,7 +44,7 @@ class LabelConvertor(Convertor[str]):
         return value
 
 
-# `{label:akastats}` in the paths of routes.
+# Paths of routes contain this convertor as `{label:akastats}`.
 register_url_convertor("akastats", LabelConvertor())
 
 Label = Annotated[
@@ -82,7 +85,10 @@ _IDS = TypeAdapter(
 
 
 async def read_body(request: Request, max_bytes: int) -> bytes:
-    """Return the body of a request; raises `Problem` if it exceeds `max_bytes` bytes or takes more than 10 s."""
+    """Return the body of a request.
+
+    Raises `Problem` if the body is compressed, exceeds `max_bytes` bytes or takes more than 10 s.
+    """
     # One compressed mebibyte can decompress to a gigabyte.
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise Problem(
@@ -93,7 +99,7 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
     try:
         return await asyncio.wait_for(_read(request, max_bytes), BODY_SECONDS)
     except ClientDisconnect as error:
-        # The client does not receive this response; without it the log would contain a traceback.
+        # The client does not receive this response. Without the `Problem`, the log would contain a traceback.
         raise Problem(400, "body: the client disconnected before the end of the body", "body") from error
     except asyncio.TimeoutError as error:
         raise Problem(408, f"body: not received within {BODY_SECONDS:g} s", "body") from error

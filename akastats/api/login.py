@@ -20,8 +20,9 @@ from akastats.tokens import COOKIE_DAYS
 
 LOGIN, LOGOUT = "/login", "/logout"
 COOKIE = "akastats"
+# Maximum number of bytes in the login form.
 MAX_FORM_BYTES = 16 * 1024
-# Cookies checked per request, because each check computes a digest.
+# Maximum number of cookies checked per request, because each check computes a digest.
 MAX_COOKIES = 8
 
 _STYLE = """

@@ -43,8 +43,8 @@ _LIMITS = ("max_length", "min_length", "le", "ge")
 class Problem(HTTPException):
     """An error of a request.
 
-    field: the invalid parameter, header or part of the body; `None` if the error has none
-    limit: the exceeded limit; `None` if the error is not about one
+    field: the invalid parameter, header or part of the body; `None` if none is invalid
+    limit: the exceeded limit; `None` if no limit was exceeded
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class Route(APIRoute):
         super().__init__(path, endpoint, **options)
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Match the request, unless a more specific route of the host does."""
+        """Match the request, unless a more specific route of the host application matches it."""
         if _PROBE in scope and ":akastats}" in self.path:
             return Match.NONE, {}
         match, child = super().matches(scope)
@@ -103,7 +103,7 @@ class Route(APIRoute):
         )
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return FastAPI's handler, which raises errors of akastats as `Problem`."""
+        """Return a handler that calls FastAPI's handler and raises errors of akastats as `Problem`."""
         handler = super().get_route_handler()
 
         async def handle(request: Request) -> Response:
@@ -144,7 +144,7 @@ _REASONS: dict[type[AkastatsError], str] = {
 
 
 def invalid(errors: Sequence[Any]) -> Problem:
-    """Return the first of pydantic's errors as a problem; it does not repeat the input."""
+    """Return the first of pydantic's errors as a problem, without the invalid input."""
     location, *names = errors[0]["loc"]
     field = ".".join(map(str, names if location in ("query", "path") else (location, *names)))
     limits = errors[0].get("ctx", {})

@@ -20,6 +20,7 @@ from akastats.triage.quarantine import QuarantineRequest
 
 router = APIRouter(prefix="/api/v1", route_class=Route, tags=["quarantine"], responses=describe_errors(422, 503))
 
+# Maximum number of bytes in the body of a request.
 MAX_ENTRY_BYTES = 16 * 1024
 _BODY: dict[str, Any] = {
     "requestBody": {
@@ -44,7 +45,7 @@ async def _read_entry(request: Request) -> QuarantineBody:
 
 @router.get("/quarantine")
 async def get_quarantine(suite: AnySuite = None) -> QuarantinePage:
-    """List the tests in quarantine, the first to end first. All entries, at most 1,000, are on one page."""
+    """List the tests in quarantine, the earliest end first. All entries, at most 1,000, are on one page."""
     entries = await async_redis.run(quarantine.read_entries(config.namespace, suite))
     return QuarantinePage(items=[answer_entry(entry) for entry in entries])
 

@@ -9,13 +9,13 @@ from collections.abc import Callable
 
 from akastats.hosts import get_network
 
-# Requests per second.
+# Permitted number of requests per second and network.
 PER_SECOND = 50.0
-# The page requests its modules and first data simultaneously.
+# Permitted number of requests at once: the page requests its modules and first data simultaneously.
 BURST = 200.0
 # Cost of a wrong token in requests, which allows five guesses per second.
 WRONG_TOKEN = 10.0
-# A bucket takes about 200 bytes, so all take 2 MB.
+# Maximum number of buckets. Each takes about 200 bytes, so all take 2 MB.
 MAX_CLIENTS = 10_000
 
 
@@ -44,7 +44,7 @@ class Rate:
         return 0
 
     def charge(self, client: str, cost: float) -> None:
-        """Take `cost` even if the bucket holds less, so that later requests wait."""
+        """Take `cost` from a client's bucket even if the bucket holds less, so that later requests wait."""
         now = self._clock()
         self._store(client, max(self._refill(client, now) - cost, -self._burst), now)
 

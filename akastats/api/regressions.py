@@ -27,6 +27,7 @@ from akastats.redis import async_redis
 
 router = APIRouter(prefix="/api/v1", route_class=Route, tags=["verdicts"], responses=describe_errors(422, 503))
 
+# Maximum number of bytes in the body of a request.
 MAX_ACKNOWLEDGEMENT_BYTES = 16 * 1024
 
 ChangeId = Annotated[
@@ -59,7 +60,7 @@ async def get_regressions(
     ] = False,
     limit: PageSize = PAGE_DEFAULT,
 ) -> RegressionsPage:
-    """List durations that became longer, by the newest verdicts: newest first, within a run the largest first."""
+    """List durations that became longer, from the newest verdicts: newest first, in a run the largest first."""
     query = ListQuery(kind or None, faster)
     operation = regressions.read_page(config.namespace, config.run_days, query, after, limit, suite, branch)
     page = await read_page(operation)

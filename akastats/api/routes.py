@@ -59,7 +59,7 @@ class Routes:
         tags: Sequence[str | Enum] | None = None,
         include_in_schema: bool = True,
     ) -> Host:
-        """Add the guide's endpoints to `host`, or all of them, below `prefix`; return `host`.
+        """Add the endpoints of the usage guide, or `everything`, to `host` below `prefix`; return `host`.
 
         `dependencies` run before each endpoint, such as a check of the caller. `tags` precede those of akastats in
         the host's OpenAPI document, which omits the endpoints if `include_in_schema` is false.

@@ -32,7 +32,9 @@ from akastats.store.runs import Position
 
 router = APIRouter(prefix="/api/v1", route_class=Route, tags=["runs"], responses=describe_errors(422, 503))
 
+# Maximum number of characters in a filter.
 MAX_VALUE = 1000
+# Default number of runs per page.
 RUNS_DEFAULT = 50
 
 RunId = Annotated[
@@ -138,7 +140,7 @@ def _test_query(
 def _decode_position(cursor: Cursor = "") -> int:
     if not cursor:
         return 0
-    # No profile has more tests. int() also accepts signs, spaces and the digits of other scripts.
+    # No profile has more than 10**8 tests. int() also accepts signs, spaces and the digits of other scripts.
     if not (cursor.isascii() and cursor.isdecimal() and len(cursor) < 9):
         raise Problem(422, "cursor: not a cursor of this list; use `next` of the previous page", "cursor")
     return int(cursor)

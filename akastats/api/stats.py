@@ -1,4 +1,4 @@
-"""Routes for labels with their numbers, histories and contexts, and for the export to Prometheus."""
+"""Routes for labels with their statistics, histories and contexts, and for the export to Prometheus."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from akastats.store import query
 
 router = APIRouter(prefix="/api/v1", route_class=Route, tags=["stats"], responses=describe_errors(422, 503))
 
-# 1,000 tracebacks of 16 KiB would be 16 MiB, and memory holds each as bytes, as text and as JSON.
+# Maximum number of bytes in all contexts of a response. Memory holds each context as bytes, as text and as JSON.
 MAX_CONTEXT_BYTES = 8 * 1024 * 1024
 
 
@@ -32,7 +32,7 @@ async def get_available_stats(matcher: Matcher = "*") -> list[str]:
 
 @router.get("/stats/{label:akastats}", responses=describe_errors(404))
 async def get_stats(label: Label) -> Summary:
-    """Return the numbers of one label."""
+    """Return the statistics of one label."""
     return await fetch_stats(label)
 
 
@@ -42,7 +42,7 @@ async def get_stats(label: Label) -> Summary:
     openapi_extra=json_list("labels", "url-downloader", "errors__all", min_length=1),
 )
 async def post_stats(labels: Labels) -> dict[str, Summary]:
-    """Return the numbers of several labels, read in one round trip. Unknown labels are omitted."""
+    """Return the statistics of several labels, read in one round trip. Unknown labels are omitted."""
     return await fetch_stats_of(labels)
 
 
@@ -80,7 +80,7 @@ async def post_stat_contexts(ids: Ids) -> dict[str, str]:
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
 )
 async def get_stats_prometheus(matcher: Matcher = "*") -> Response:
-    """Return the numbers of matching labels in the Prometheus text format."""
+    """Return the statistics of matching labels in the Prometheus text format."""
     exposition = await prometheus.export(matcher)
     return Response(exposition.body, headers=exposition.headers)
 

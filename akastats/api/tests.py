@@ -26,6 +26,7 @@ from akastats.redis import async_redis
 
 router = APIRouter(prefix="/api/v1", route_class=Route, tags=["tests"], responses=describe_errors(422, 503))
 
+# Default and maximum number of tests per page of the grid.
 GRID_DEFAULT, GRID_MAX = 50, 200
 
 NodeId = Annotated[
@@ -145,7 +146,7 @@ router.add_api_route(
 
 @router.get("/tests/{nodeid:akastats}", responses=describe_errors(404))
 async def get_test(nodeid: NodeId, reads_contexts: ReadsContexts, suite: Suite = "") -> TestDetails:
-    """Return one test with its numbers, failures, fixtures and verdict."""
+    """Return one test with its statistics, failures, fixtures and verdict."""
     details = await async_redis.run(recorded_tests.read_details(config.namespace, nodeid, suite))
     verdicts = await async_redis.run(
         per_test_verdicts.read_verdicts(config.namespace, config.run_days, nodeid, suite)

@@ -18,6 +18,7 @@ from akastats.redis import async_redis
 
 router = APIRouter(prefix="/api/v1", route_class=Route, tags=["runs"], responses=describe_errors(422, 503))
 
+# Default number of runs per page.
 TREND_DEFAULT = 200
 
 Branch = Annotated[str, Query(max_length=MAX_VALUE, description="full branch name", examples=["main"])]

@@ -16,7 +16,7 @@ from akastats.store.requests import Operation
 
 T = TypeVar("T")
 
-# The verdicts of a run have fewer tests and changes.
+# Maximum index in a cursor plus one. The verdicts of a run have fewer tests and changes.
 _MAX_INDEX = 1_000_000
 
 
@@ -49,6 +49,6 @@ async def read_page(operation: Operation[T]) -> T:
 
 
 def encode_next(source: DatedVerdicts | None, after: PageStart | None, size: int, total: int) -> str | None:
-    """Return the cursor of the page after one of `size` items; `None` at the end."""
+    """Return the cursor of the page that follows a page of `size` items; `None` at the end."""
     at = (after.at if after else 0) + size
     return cursors.encode([source.verdicts.run, at]) if source and at < total else None

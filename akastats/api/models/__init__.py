@@ -1,4 +1,4 @@
-"""What the API returns and accepts: one module per noun. Models derive from the dataclasses of the queries."""
+"""Models of requests and responses, one module per resource. They derive from the dataclasses of the queries."""
 
 from akastats.api.models import common, errors, profiler, profiles, quarantine, runs, stats, tests, verdicts
 

@@ -26,7 +26,7 @@ class Scopes(BaseModel):
     """Scopes of the caller. No scope includes another one."""
 
     scopes: list[Literal["stats", "contexts", "write"]] = Field(
-        description="scopes of the token, or of this machine without one",
+        description="scopes of the token, or of this machine if no token is set",
         examples=[["contexts", "stats", "write"]],
     )
 

@@ -1,7 +1,7 @@
 """Derive the API's pydantic models from the dataclasses of the queries.
 
-A dataclass declares each field once: name, type, and a line `name: description` in its docstring. Only examples,
-and a name if the dataclass has another one, are added here.
+A dataclass declares each field once: name, type, and a line `name: description` in its docstring. This
+module adds examples, and the model's name if it differs from the name of the dataclass.
 """
 
 from __future__ import annotations

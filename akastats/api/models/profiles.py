@@ -54,7 +54,8 @@ class Profile(BaseModel):
         examples=[[["database", "client"]]],
     )
     implicit_sets: list[list[str]] = Field(
-        description="those of them that only `autouse` adds, by the same column", examples=[[["database"]]]
+        description="fixtures of these sets that only `autouse` adds, by the same column",
+        examples=[[["database"]]],
     )
     budgets: dict[str, dict[str, float]] | None = Field(
         None,

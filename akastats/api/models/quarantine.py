@@ -47,8 +47,8 @@ class QuarantineEntry:
     suite: suite of the test; null if there is none
     until: end of the quarantine, epoch seconds
     reason: reason as it was entered
-    since: when the test was put into quarantine first, without a gap, epoch seconds
-    by: who put it into quarantine, not verified; null if not given
+    since: start of the uninterrupted quarantine, epoch seconds
+    by: name of the person who added the entry, not verified; null if unknown
     """
 
     label: str

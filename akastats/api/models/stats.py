@@ -1,4 +1,4 @@
-"""Models of numbers, points and labels."""
+"""Models of statistics, points and labels."""
 
 from __future__ import annotations
 

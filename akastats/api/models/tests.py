@@ -53,7 +53,7 @@ class TestRow:
     nodeid: node id of the test
     suite: suite of the test; null if there is none
     runs: number of all attempts
-    failure_rate: 0 to 1: the rate of its verdict; without a verdict, of the newest 100 attempts
+    failure_rate: 0 to 1, from its verdict; if it has no verdict, from the newest 100 attempts
     avg: mean of all attempts, in seconds
     last: newest duration in seconds
     p50: median of the newest 100 attempts, in seconds
@@ -124,7 +124,7 @@ class GridLine:
 
     nodeid: node id of the test
     suite: suite of the test; null if there is none
-    cells: one letter per run, newest first, as in `outcomes` of a test; `.` without an attempt in that run
+    cells: one letter per run, newest first, as in `outcomes` of a test; `.` if there is no attempt
     """
 
     nodeid: str
@@ -171,16 +171,16 @@ class TestDetails(TestRow):
     """One test in full. Its verdict and changes come from the newest verdicts of its suite.
 
     label: label of its durations
-    numbers: numbers of its label
+    numbers: statistics of its label
     failures: its newest 20 tracebacks, grouped by fingerprint, newest first; `count` is the number of attempts
     latest: phases in its newest run; null if the profile of that run has expired
     fixtures: fixtures visible to the test, at most 20: those that it requests, then the others, the slowest first;
         empty if that profile has expired
-    verdict: null for a test that is healthy, new, or without a verdict
-    together: the tests of its cluster, which fail together, this one included
+    verdict: its verdict; null if the test is healthy, new or not analysed
+    together: tests that fail together, including this test
     changes: changes of its duration, slower and faster, newest first
     quarantine: quarantine of the test; null if it is not in quarantine
-    judged_by: id of the run that the verdicts belong to; null without verdicts
+    judged_by: id of the run that the verdicts belong to; null if there are none
     """
 
     label: str

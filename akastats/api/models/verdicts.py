@@ -130,7 +130,7 @@ class FlakyPage:
     items: the tests of this page
     next: cursor of the next page; null at the end
     total: number of tests on all pages
-    verdicts: the verdicts that all pages come from; null without verdicts
+    verdicts: the verdicts that all pages come from; null if there are none
     """
 
     items: list[UnhealthyTestAnswer]
@@ -152,7 +152,7 @@ class RegressionsPage:
     suite_changes: duration changes of the suite as a whole, newest first
     together: labels that changed at the same run
     paces: machine speed factors of the runs in the newest run's environment, oldest first
-    verdicts: the verdicts that all pages come from; null without verdicts
+    verdicts: the verdicts that all pages come from; null if there are none
     """
 
     items: list[ChangeAnswer]
