@@ -14,7 +14,7 @@ from akastats import git
 from akastats.ci.github_event import FOREIGN_COMMIT, Event, read_event
 from akastats.ci.providers import PROVIDERS, Provider
 
-#: Longer values are truncated; branch names and addresses have up to about 250 characters.
+#: Maximum number of characters in a value; longer values are truncated. Branch names and URLs have up to 250.
 MAX_CHARACTERS = 500
 _OVERRIDES = {
     "branch": "AKA_STATS_BRANCH",
@@ -25,7 +25,7 @@ _OVERRIDES = {
 _PLAIN_FIELDS = ("build_id", "build_url", "job", "attempt")
 
 _COMMIT = re.compile(r"[0-9a-f]{7,64}", re.IGNORECASE)
-# An abbreviated id of at least 4 digits as in git, or a number as in Subversion; used if git has no commit.
+# An abbreviated commit id of at least 4 digits, or a Subversion revision number. Used only if git has no commit.
 _REVISION = re.compile(r"[0-9a-f]{4,6}|r?\d{1,12}", re.IGNORECASE)
 _PULL_REQUEST = re.compile(
     r"(?:refs/)?(?:pull|pulls|pull-requests|merge-requests)/(\d+)(?:/\w+)?|(\d+)/(?:merge|head)"
@@ -116,7 +116,7 @@ def _pull_request(provider: Provider, environ: Mapping[str, str]) -> str:
 
 
 def _number_in(text: str) -> str:
-    """Return the number that a variable holds, alone or at the end of a URL; `true` for another value."""
+    """Return the number that a variable holds, alone or at the end of a URL; empty if false, else `true`."""
     if text.lower() in ("", "false", "0", "null", "none"):
         return ""
     matched = _NUMBER.fullmatch(text)
@@ -143,7 +143,7 @@ def clean_branch(text: str) -> str:
 
 
 def _queued_into(branch: str) -> str:
-    """Return the target branch of a temporary branch of GitHub's merge queue."""
+    """Return the target branch of a temporary branch of GitHub's merge queue; empty for another branch."""
     matched = _QUEUED.fullmatch(branch)
     return matched[1] if matched else ""
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-# Payloads have about 30 KB; those of a push with many commits up to a few MB.
+# Maximum size of a payload in bytes. Most payloads have 30 KB, but a push of many commits may have a few MB.
 _MOST_BYTES = 8 * 1024 * 1024
 
 #: In these events GITHUB_SHA is the newest commit of the default or target branch, not the checked-out one.
@@ -19,9 +19,9 @@ FOREIGN_COMMIT = ("pull_request_target", "workflow_run", "issue_comment")
 class Event:
     """Fields of the payload that describe the code; unknown fields are empty.
 
-    pull_request: its number, or `true` if that is unknown.
-    source, target: its own branch, and the branch that it will be merged into.
-    default_branch: that of the repository.
+    pull_request: number of the pull request, or `true` if the number is unknown.
+    source, target: branch of the pull request, and the branch that it will be merged into.
+    default_branch: default branch of the repository.
     """
 
     pull_request: str = ""
@@ -31,7 +31,7 @@ class Event:
 
 
 def read_event(environ: Mapping[str, str]) -> Event:
-    """Return the event from the payload at `GITHUB_EVENT_PATH`; an empty one if it cannot be read."""
+    """Return the event from the payload at `GITHUB_EVENT_PATH`; an empty `Event` if the payload cannot be read."""
     path = environ.get("GITHUB_EVENT_PATH", "")
     try:
         if not path or os.path.getsize(path) > _MOST_BYTES:
@@ -46,7 +46,7 @@ def parse_event(payload: Any) -> Event:
     """Return the event that a payload describes."""
     number = _at(payload, "pull_request", "number")
     if _at(payload, "workflow_run", "event").startswith("pull_request"):
-        # A fork's pull request has no number here.
+        # GitHub omits the number for a pull request from a fork.
         number = _at(payload, "workflow_run", "pull_requests", 0, "number") or "true"
     elif _at(payload, "issue", "pull_request", "url"):
         number = _at(payload, "issue", "number") or "true"

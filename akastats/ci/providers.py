@@ -12,14 +12,14 @@ class Provider:
     A name with `{}` is a format over variables.
 
     name: name of the provider.
-    sign: set in every build of this provider.
-    branch, commit, build_id, build_url, job, attempt: for a build without a pull request.
-    number: number or address of the pull request.
-    references: a reference, which may be that of a pull request.
+    sign: variable that is set in every build of this provider.
+    branch, commit, build_id, build_url, job, attempt: variables of a build without a pull request.
+    number: variables with the number or URL of the pull request.
+    references: variables with a git reference, which may name a pull request.
     events: variables with a prefix of their value that indicates a pull request; an empty prefix matches any
     value.
-    source, target: branch of the pull request, and the branch that it will be merged into.
-    default_branch: that of the repository.
+    source, target: variables with the branch of the pull request, and the branch that it will be merged into.
+    default_branch: variables with the default branch of the repository.
     """
 
     name: str
@@ -89,7 +89,7 @@ PROVIDERS = (
         build_id=("BUILD_TAG", "BUILD_ID"),
         build_url=("BUILD_URL",),
         job=("JOB_NAME",),
-        # The second is set by the plugin "GitHub Pull Request Builder", the third by the plugin "GitLab".
+        # The plugin "GitHub Pull Request Builder" sets the second variable, the plugin "GitLab" sets the third.
         number=("CHANGE_ID", "ghprbPullId", "gitlabMergeRequestIid"),
         events=(("CHANGE_TARGET", ""), ("CHANGE_BRANCH", "")),
         source=("CHANGE_BRANCH", "ghprbSourceBranch", "gitlabSourceBranch"),
