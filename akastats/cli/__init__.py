@@ -8,7 +8,7 @@ import sys
 def main() -> None:
     """Run the command line and exit: 0 for success, 1 for an error, 2 for wrong usage."""
     try:
-        # Imported late, because these dependencies belong to an extra.
+        # Import late, because these dependencies belong to an extra.
         from akastats.cli.app import run
 
         sys.exit(run())

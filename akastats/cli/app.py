@@ -82,7 +82,7 @@ def run() -> int:
     except BrokenPipeError:
         code = BROKEN_PIPE
     except OSError as error:
-        # For example, stdout is a file on a full disk.
+        # This happens if stdout is a file on a full disk.
         output.warn(str(error))
         code = FAILED
     else:

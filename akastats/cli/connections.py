@@ -18,7 +18,7 @@ from akastats import hosts
 
 #: Maximum number of connections: 100 may follow runs live, and many systems allow 1,024 file descriptors.
 MAX_CONNECTIONS = 250
-#: Maximum per client, so that 50 connections stay free for others while a proxy or an attacker holds 200.
+#: Maximum number of connections per client, so that 50 stay free while a proxy or an attacker holds 200.
 MAX_PER_CLIENT = 200
 #: Maximum number of idle connections per client. A browser holds 6, a proxy for many browsers about 30.
 MAX_IDLE_PER_CLIENT = 64
@@ -88,7 +88,7 @@ def _idle_of_largest(connections: Sequence[OpenConnection]) -> list[int]:
 class BoundedProtocol(H11Protocol):
     """uvicorn's HTTP/1.1 protocol with time limits for requests and responses.
 
-    A connection without a byte is closed after `silent_s` seconds, and one without a complete header after
+    A connection that sends nothing is closed after `silent_s` seconds, and one that sends no complete header after
     `header_s`. If a client stops reading a response, its connection is closed after `unread_s`.
     """
 
@@ -172,7 +172,7 @@ class BoundedProtocol(H11Protocol):
             self._alarm = None
 
     def _end_silence(self) -> None:
-        """Close a connection without a byte; wait further for a header that has begun."""
+        """Close a connection that has sent nothing; if it has sent a part of a header, wait longer."""
         if self.conn.trailing_data[0]:
             self._wait(self.header_s - self.silent_s, self._end)
         else:

@@ -33,12 +33,12 @@ class Report:
     namespace: Redis key prefix.
     where: URL of the server without credentials, or directory of an embedded server.
     source: Option, variable or file that configures the server.
-    server: Health of the server, `None` without a connection.
+    server: Health of the server, `None` if it cannot be reached.
     binaries: Installed server programs, with versions.
     spools: Per spool: path, run, state and server.
-    notes: Advice; nothing is lost.
+    notes: Advice about conditions that do not lose data.
     problems: Errors; the exit code is 1 if there are any.
-    labels_added: Labels added by --reindex, `None` without it.
+    labels_added: Number of labels that --reindex added, `None` if it was not used.
     """
 
     namespace: str
@@ -116,7 +116,7 @@ def _check_health(config: Config, report: Report, reindex: bool) -> None:
 
 
 def _delivered_paths(config: Config, project_spools: Sequence[Spool]) -> frozenset[Path]:
-    """Return the paths of the spools whose run is, or was before an eviction, stored completely."""
+    """Return the paths of the spools whose run was stored completely, even if the server evicted it later."""
     ids = [spool.run_id for spool in project_spools if spool.run_id]
     stored = sync_redis.run(runs.read_fields(config.namespace, ids, ("status",)))
     statuses = {run_id: values.get("status", "") for run_id, values in stored.items()}
@@ -137,7 +137,7 @@ def _is_applied(config: Config, spool: Spool) -> bool:
 
 
 def problems_of(health: Health) -> list[str]:
-    """Return the problems of a server that lose data."""
+    """Return the problems of a server that can lose data."""
     problems = []
     if health.version_numbers < (6, 2):
         problems.append(f"{health.kind} {health.version} is too old; at least 6.2 is required")
@@ -230,7 +230,7 @@ def _check_spools(target: Target, project_spools: Sequence[Spool], delivered: Se
 def _state(spool: Spool, delivered: Set[Path] | None) -> str:
     """Return `delivered`, `running`, `waits` (undelivered), `unreadable` (no data) or `unknown`.
 
-    A spool is unknown if its server was not read or the file may not be read.
+    The state is `unknown` if the spool's server was not read, or the file cannot be read.
     """
     if spool.problem:
         return "unknown"
@@ -253,8 +253,8 @@ def _describe_copies(used: Target) -> list[str]:
         for path in sorted(home.glob("damaged-*"))
     ]
     return damaged + [
-        f"the data was copied before the clock jumped ahead: "
-        f"if the clock was wrong, add its runs with `akastats merge {path}`"
+        f"the clock jumped ahead, so a copy of the data was made: "
+        f"if the clock was wrong, add the runs of the copy with `akastats merge {path}`"
         for path in clock_jumps.list_copies(home)
     ]
 
@@ -280,7 +280,7 @@ def _write(report: Report) -> None:
         output.write_lines(f"labels     {report.labels_added} added to the index")
     output.write_lines(*(f"program    {each}" for each in report.binaries))
     states = [entry["state"] for entry in report.spools]
-    # The JSON has `waits`.
+    # The JSON output contains `waits` for an undelivered spool.
     names = {state: "undelivered" if state == "waits" else state for state in dict.fromkeys(states)}
     counted = ", ".join(f"{states.count(state)} {name}" for state, name in names.items())
     output.write_lines(f"spools     {counted or 'none'}")

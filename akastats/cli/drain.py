@@ -39,7 +39,7 @@ class Outcome:
     """Result of delivering one spool.
 
     destination: Server of the spool.
-    drained: Numbers of records delivered, refused and damaged.
+    drained: Counts and problems of the delivery.
     was_known: Whether the run was stored completely before.
     """
 
@@ -230,7 +230,7 @@ def _connect(destination: Destination, configured: Target) -> Iterator[tuple[Con
 
 @contextmanager
 def _url(server: str, configured: Target) -> Iterator[str]:
-    """Yield a server's URL with its configured credentials, and start an embedded server."""
+    """Yield a server's URL, with credentials if the server is configured; start an embedded server."""
     if server.startswith(EMBEDDED):
         with _lease(Path(server.removeprefix(EMBEDDED))) as lease:
             yield lease.url
@@ -257,7 +257,7 @@ def _report(outcomes: Sequence[Outcome], as_json: bool) -> None:
     others = [outcome for outcome in outcomes if not outcome.was_known]
     if others:
         output.table(("run", "tests", "state", "", "server"), list(map(_row, others)), ("tests",))
-    # Copies of one spool are the same run.
+    # Copies of one spool belong to the same run.
     delivered_before = {outcome.drained.run_id for outcome in outcomes if outcome.was_known}
     output.write_lines(*_summary_lines(len(delivered_before), bool(others)))
     for outcome in others:

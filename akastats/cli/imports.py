@@ -33,7 +33,7 @@ from akastats.store.requests import Operation
 
 DAY_S = 86_400
 _SUITE = re.compile(r"[A-Za-z0-9._-]{0,64}")
-#: Maximum length of a commit or branch, as for values from CI variables.
+#: Maximum number of characters in a commit or branch, as for values from CI variables.
 MAX_NAME = 500
 
 Execute = Callable[[Operation[Any]], Any]
@@ -45,7 +45,7 @@ class Imported:
 
     reports: Paths of its reports.
     state: imported, known (imported before) or refused.
-    run_id: Empty if the reports could not be read.
+    run_id: Id of the run; empty if the reports could not be read.
     cases: Number of test cases.
     remark: Reason of a refusal, or numbers of unreadable values.
     repaired: Number of replaced characters that XML forbids.
@@ -111,7 +111,7 @@ def imports(
     target = targets.from_options(url, namespace, directory)
     groups = [tuple(reports)] if one_run else [(path,) for path in dict.fromkeys(reports)]
     results = _read_outlines(groups, options)
-    # Oldest first, so that each point is appended to its history.
+    # Import the oldest run first, so that each point is appended to its history.
     outlines = sorted((run for run in results if isinstance(run, Outline)), key=lambda run: run.started)
     outcomes = [refused for refused in results if isinstance(refused, Imported)]
     if outlines:
@@ -221,7 +221,7 @@ def _repairs(run: Outline) -> str:
 def _with_progress(
     operations: Iterable[Operation[str]], advance: Callable[[int], None]
 ) -> Iterator[Operation[str]]:
-    """Yield the batches and advance the progress bar by labels, because their number is close to that of tests."""
+    """Yield the batches; advance the progress bar by the number of labels, about one per test."""
     for operation in operations:
         yield operation
         advance(BATCH_LABELS)

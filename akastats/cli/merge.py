@@ -156,7 +156,7 @@ def _deliver(origin: Origin, copy: Path, config: Config, execute: Execute) -> tu
 
 @contextmanager
 def _serve(home: Path, directory: Path) -> Iterator[Execute]:
-    """Serve a copy of the data in `home` while the block runs, because a server changes its data."""
+    """Serve a copy of the data in `home` while the block runs, because a server would change the original."""
     (directory / "server").mkdir(parents=True, mode=0o700)
     for data in (append_only.get_parts_directory(home), home / append_only.SINGLE, home / formats.RECORD):
         if data.is_dir():
@@ -177,7 +177,7 @@ def _serve(home: Path, directory: Path) -> Iterator[Execute]:
         with redis.connect(lease.url) as client:
             yield lambda operation: redis.run(operation, client, client)
     finally:
-        # Release it before the copy is deleted: its keeper may not have started yet.
+        # Release the server before the copy is deleted, because its keeper process may not have started yet.
         lease.end()
 
 

@@ -13,7 +13,7 @@ from akastats.queries import history, suggestions
 from akastats.queries.history import Attempt
 from akastats.redis import sync_redis
 
-#: What an argument must match to be the id of a run.
+#: Pattern of the id of a run.
 RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
 #: Maximum number of tests in an error message.
 MAX_LISTED = 20
@@ -22,7 +22,7 @@ MAX_LISTED = 20
 def read_attempts(config: Config, nodeid: str, suite: str, size: int) -> tuple[str, str, list[Attempt]]:
     """Return a test with its newest attempts; `nodeid` may be a unique part of the node id.
 
-    Raises `NotFoundError` with suggestions if there is none or several.
+    Raises `NotFoundError` with suggestions if no test matches, or several.
     """
     try:
         return nodeid, suite, sync_redis.run(history.read_attempts(config.namespace, nodeid, suite, size))
@@ -43,7 +43,7 @@ def find(tests: Collection[NamedTest], nodeid: str, suite: str) -> NamedTest | N
 
 
 def find_by_part(tests: Collection[NamedTest], part: str, suite: str) -> NamedTest | None:
-    """Return the only test of a suite (empty: of any suite) whose node id contains `part`; `None` without a match.
+    """Return the only test of a suite (empty: of any suite) whose node id contains `part`; `None` if none does.
 
     Raises `NotFoundError` with a list of the tests if there are several.
     """

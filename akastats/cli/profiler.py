@@ -78,7 +78,7 @@ def _read_times(config: Config, name: str, suite: str) -> TestInRun:
     nodeid, suite, attempts = node_ids.read_attempts(config, name, suite, 1)
     run_id = attempts[0].run
     if not run_id:
-        raise NotFoundError(f"the newest attempt of {nodeid} belongs to no run")
+        raise NotFoundError(f"the newest attempt of {nodeid} has no run: record the test with pytest --akastats")
     return sync_redis.run(times_of_test.read_times(config.namespace, nodeid, suite, run_id))
 
 

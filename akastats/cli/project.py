@@ -21,7 +21,7 @@ _NAMES = ("pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini", "pyproject
 class Project:
     """Project of a directory.
 
-    root: Directory of the configuration file, else the given directory.
+    root: Directory of the configuration file; if there is none, the directory that was searched.
     options: String options of pytest, by name.
     file: Configuration file, `None` if there is none.
     """

@@ -41,7 +41,7 @@ from akastats.spool import recorded_runs
 from akastats.store.requests import Operation
 from akastats.triage import acknowledgements
 
-#: Number of slowest tests in a report.
+#: Maximum number of slowest tests in a report.
 SLOWEST = 10
 
 
@@ -57,6 +57,7 @@ class _RunData:
     news: Its verdicts without acknowledged changes, `None` if it was not analysed.
     commits: Commits of the runs in the verdicts, by run id.
     complete: All its verdicts, for JSON; `None` if it was not analysed.
+    costs: The first findings about its duration.
     """
 
     details: Details
@@ -181,7 +182,7 @@ def _worst(space: str, ids: Sequence[str], is_build: bool) -> Operation[Run]:
 
 
 def _newest(space: str, suite: str, branch: str, build: Mapping[str, str]) -> Operation[Run]:
-    """Read the newest run. In CI, read that of this build, because another build can end at any time."""
+    """Read the newest run; in CI the newest run of this build, because other builds can end at any time."""
     if "build_id" not in build:
         return runs.read_newest(space, {"suite": suite, "branch": branch})
     filters = {"suite": suite, "commit": build.get("commit", "")}

@@ -31,7 +31,7 @@ from akastats.store import query
 from akastats.triage import quarantine
 from akastats.triage.quarantine_rules import QuarantinedTest
 
-#: Number of outcomes in the summary of a test.
+#: Maximum number of outcomes in the summary of a test.
 SHOWN_OUTCOMES = 60
 
 

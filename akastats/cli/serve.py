@@ -19,7 +19,7 @@ from akastats.errors import AkastatsError, ConfigError
 if TYPE_CHECKING:
     import uvicorn
 
-# Limit for a header that arrives in parts; the application limits complete headers.
+# Maximum number of bytes of a header that arrives in parts; the application limits complete headers.
 MAX_HEADER_BYTES = 32 * 1024
 
 
@@ -70,8 +70,8 @@ def serve(
 
 
 def _create_server() -> uvicorn.Server:
-    """Return a server with the loaded application, so that its errors come before the first output."""
-    # Imported late, because FastAPI and uvicorn take 0.3 s, which other commands do not need.
+    """Return a server with the loaded application, so that errors of the import precede other output."""
+    # Import late, because the import of FastAPI and uvicorn takes 0.3 s, and other commands do not need them.
     import uvicorn
 
     settings = uvicorn.Config(
@@ -81,7 +81,7 @@ def _create_server() -> uvicorn.Server:
         lifespan="on",
         use_colors=False,
         server_header=False,
-        # Referenced by name, because the module imports uvicorn.
+        # Pass the name of the class, because its module imports uvicorn.
         http="akastats.cli.connections:BoundedProtocol",
         ws="none",
         h11_max_incomplete_event_size=MAX_HEADER_BYTES,

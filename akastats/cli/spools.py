@@ -18,7 +18,7 @@ from akastats.spool.records import RunHeader, decode_content, get_producer
 
 EMBEDDED = "embedded:"
 
-# Bytes per read. The header is the first record and has about 1 KiB.
+# Number of bytes per read. The header is the first record and has about 1 KiB.
 CHUNK_BYTES = 4096
 
 
@@ -39,7 +39,7 @@ class Spool:
     """One spool file.
 
     path: The file.
-    run_id: Empty if the header cannot be read.
+    run_id: Id of the run; empty if the header cannot be read.
     destination: Server for which the run was recorded.
     is_running: Whether the process that writes it is alive.
     producer: Identity of the spool.
@@ -150,7 +150,7 @@ def _decode_header(record: Record) -> RunHeader | None:
 
 
 def end_of(path: Path) -> int | None:
-    """Return the sequence number of the record that ends a spool's run; `None` if missing, or if unreadable."""
+    """Return the sequence number of the record that ends a spool's run; `None` if it cannot be read."""
     try:
         reader = Reader(path, spool_directories.list_alternatives(path.parent, os.environ))
         try:
@@ -178,7 +178,7 @@ def list_spools(directories: list[Path], old: bool = False, is_named: bool = Fal
         except FileNotFoundError:
             continue
         except (OSError, SpoolError) as error:
-            # For example, a pipe, a directory, or a file of another user.
+            # The path may be a pipe, a directory, or a file of another user.
             spools.append(Spool(path, "", Destination("", ""), is_running=False, problem=str(error)))
     return spools
 

@@ -8,14 +8,14 @@ from akastats.model.verdicts import DurationChange, FailureVerdict, OverBudget, 
 from akastats.report import phrases
 from akastats.report.run_document import display_name
 
-#: Number of characters of a commit id.
+#: Number of characters to which a commit id is shortened.
 COMMIT_WIDTH = 10
-#: Maximum number of tests over budget, and of changes of one test.
+#: Maximum number of listed tests over budget, and of listed duration changes of one test.
 MAX_OVER_BUDGET, MAX_CHANGES = 10, 5
 
 
 def labels(verdicts: Verdicts | None) -> dict[str, str]:
-    """Return the label of each failing test by node id; empty without verdicts."""
+    """Return the label of each failing test by node id; empty if the run has no verdicts."""
     return {failure.nodeid: _format_label(failure) for failure in verdicts.failures} if verdicts else {}
 
 

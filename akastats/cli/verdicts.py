@@ -25,7 +25,7 @@ from akastats.queries.verdicts import DatedVerdicts
 from akastats.redis import sync_redis
 from akastats.report import phrases
 
-#: Maximum length of an error message in a table.
+#: Maximum number of characters of an error message in a table.
 MAX_MESSAGE = 100
 
 Branch = Annotated[str, typer.Option(help="Branch of the verdicts; default: the default branch, else any branch.")]
