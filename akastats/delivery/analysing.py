@@ -30,12 +30,12 @@ class Analyser:
         self._execute = execute
         self._records = RecordCache()
         self._history: list[Run] | None = None
-        #: why hooks of extensions failed; empty if none did
+        #: Errors of the hooks of extensions; empty if none failed.
         self.hook_errors = ""
         self._is_ready = False
 
     def prepare(self, run_id: str) -> None:
-        """Read the next part of a run's history, which takes about 0.1 s; do nothing if all of it is read."""
+        """Read the next part of a run's history, which takes about 0.1 s; do nothing if it is complete."""
         if self._is_ready:
             return
         try:
@@ -52,7 +52,7 @@ class Analyser:
     def analyse(self, run_id: str, quarantined: Collection[str] = ()) -> Verdicts:
         """Analyse a delivered run, store its verdicts and call the hooks of extensions.
 
-        Raises `AkastatsError` if the server fails. An error of a hook is only recorded.
+        Raises `AkastatsError` if the server fails. The errors of hooks are in `hook_errors`.
         """
         namespace = self._config.namespace
         content = self._execute(analysis_input.read_input(namespace, run_id, self._records, quarantined))
@@ -76,7 +76,8 @@ class Analyser:
 def analyse_late_runs(config: Config, execute: Execute, run_ids: Sequence[str]) -> list[str]:
     """Analyse the newest 20 of some late runs, oldest first, because each is part of the history of the next.
 
-    Runs with verdicts keep them. A run that cannot be analysed gets none. Returns the errors of hooks.
+    Runs that have verdicts are skipped. A run that cannot be analysed gets no verdicts. Returns the errors
+    of hooks.
     """
     try:
         newest = sorted(run_ids)[-MAX_LATE:]

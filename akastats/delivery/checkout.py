@@ -19,9 +19,9 @@ from akastats.ci.providers import PROVIDERS
 from akastats.spool import shipper_state
 from akastats.spool.records import RunHeader
 
-#: Seconds after which the state of a repository counts as unknown.
+#: Maximum number of seconds per git command; the result of a slower command is unknown.
 LIMIT_S = 5.0
-#: Maximum number of bytes read from git's output: one changed file is enough.
+#: Maximum number of bytes read from the output of a git command, because one changed file is enough.
 MAX_BYTES = 256 * 1024
 #: The fields that git reports; `dirty` is a boolean.
 FIELDS = ("branch", "commit", "default_branch", "dirty")
@@ -74,7 +74,7 @@ class Checkout:
     def fields(self, waits: bool) -> dict[str, Any]:
         """Return the fields read so far; with `waits`, wait for all of them."""
         if waits:
-            # Four commands, each of which is killed after `LIMIT_S`.
+            # There are four commands, and each is killed after `LIMIT_S`.
             self._reading.join(5 * LIMIT_S)
         return self._fields
 
@@ -92,7 +92,7 @@ def stored_fields(spool: Path) -> dict[str, Any]:
 
 
 def complete(header: RunHeader, checkout: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the checkout's fields that a run's header lacks, without git's branch for a pull request."""
+    """Return the checkout's fields that a run's header lacks; for a pull request, omit git's branch."""
     left_out = ("branch",) if header.pull_request else ()
     return {name: value for name, value in checkout.items() if name not in left_out and not getattr(header, name)}
 
@@ -134,7 +134,7 @@ def _is_older(root: Path, change: str, began: float) -> bool:
 
 
 class _Git:
-    """Runner of git commands in one repository, with limits on time and output and without changes to it."""
+    """Runs git commands that do not change a repository, with limits on time and output."""
 
     def __init__(self, repository: git.Repository, environ: Mapping[str, str]) -> None:
         self.root = repository.root.resolve()

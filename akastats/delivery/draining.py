@@ -25,7 +25,8 @@ from akastats.store.server import read_time
 # Seconds for which an applied spool is stored, so that a server restored from older data receives it again.
 RETENTION_S = 86_400
 
-# A cursor expires after 30 days. Without it, the applied records of an older spool are unknown.
+# Maximum age in seconds of a spool that is delivered without `--force`. A cursor expires after 30 days, and then
+# the applied records of the spool are unknown.
 OLDEST_S = 21 * 86_400
 # 2026-01-01 in epoch seconds: no spool is older.
 FIRST_SPOOL = 1_767_225_600.0
@@ -44,12 +45,12 @@ class Drained:
 
     path: path of the spool
     run_id: id of its run; empty if unknown
-    tests: number of attempts in it
-    complete: whether all of it is applied
+    tests: number of attempts in the spool
+    complete: whether all its records are applied
     damaged: number of damaged lines
     refused: number of points that the server refused
     unfinished: node ids of the tests that were running when the process died
-    left: why the spool was skipped; other spools are not affected
+    left: why the spool was skipped; empty otherwise. Other spools are not affected.
     problem: why the server failed, which stops draining; empty otherwise
     """
 
@@ -65,7 +66,7 @@ class Drained:
 
 
 def find_spools(*spool_directories: Path, old: bool = False, is_named: bool = False) -> list[Path]:
-    """Return the spools in some directories, newest run first; `old` includes those renamed because of their age.
+    """Return the spools in some directories, newest run first; `old` includes spools renamed because of age.
 
     Directories that other users can write to are skipped, unless the user named them (`is_named`). If the writer
     moved a spool, only its longest copy is returned.
@@ -120,8 +121,8 @@ def drain(
 ) -> list[Drained]:
     """Deliver every spool of a project whose run is over; stop at the first problem of the server.
 
-    `directory` is one of the spool directories of the project. Spools that a shipper is delivering are skipped,
-    and with a `destination` those that have another one.
+    `directory` is one of the spool directories of the project. Spools that a shipper is delivering are skipped.
+    With a `destination`, spools for other destinations are skipped too.
     """
     drained = []
     everywhere = [directory, *directories.list_alternatives(directory, os.environ)]
@@ -147,10 +148,10 @@ def drain_one(
     execute_all: ExecuteAll | None = None,
     is_named: bool = False,
 ) -> Drained:
-    """Deliver one spool if its run is over; skip one without a readable run, or with another destination.
+    """Deliver one spool if its run is over. Skip it if no run can be read or it has another destination.
 
-    A spool is renamed if it is so old that its cursor may have expired; `force` delivers it. The spool of another
-    user is read only if the user named it or its directory (`is_named`).
+    A spool is renamed if it is so old that its cursor may have expired; `force` delivers it anyway. The spool of
+    another user is read only if the user named it or its directory (`is_named`).
     """
     if version_of(path) > VERSION:
         return Drained(
@@ -309,7 +310,10 @@ def is_dead(header: RunHeader, path: Path) -> bool:
 
 
 def _remove_applied(delivery: Delivery, config: Config, execute: Execute, now: Callable[[], float]) -> None:
-    """Remove an applied spool a day after its last change and, by the clock of the server, its delivery."""
+    """Remove an applied spool if its last change and its delivery are more than a day ago.
+
+    The age of the delivery is measured with the clock of the server.
+    """
     path = delivery.path
     try:
         if now() - path.stat().st_mtime <= RETENTION_S:
@@ -317,7 +321,7 @@ def _remove_applied(delivery: Delivery, config: Config, execute: Execute, now: C
         if execute(runs.read_cursor_age(config.namespace, delivery.producer)) > RETENTION_S:
             remove(path)
     except (AkastatsError, OSError):
-        # Another process removed it, or the next one will.
+        # Another process has removed the spool, or a later delivery will remove it.
         return
 
 

@@ -23,7 +23,7 @@ from akastats.store import indexes, query, runs
 from akastats.store.indexes import CHUNK, MAX_OTHERS, StoredTest
 from akastats.store.requests import Operation
 
-# Attempts to update a record that another run changes at the same time.
+# Maximum number of attempts to update a record that another run changes at the same time.
 ATTEMPTS = 10
 
 
@@ -65,7 +65,7 @@ def _read_content(namespace: str, run_id: str) -> Operation[_RunContent]:
     except ServerError:
         raise
     except (AkastatsError, ValueError):
-        # Expired, or of a later release: it cannot be indexed.
+        # The run has expired, or a later release wrote its profile.
         return _RunContent((), ())
     suite, started = fields.get("suite", ""), query.parse_number(fields.get("started", "").encode()) or 0.0
     outcomes = zip(content.tests.nodeid, content.tests.outcome, strict=True)
@@ -115,7 +115,7 @@ def _read_occurrences(
 
 def _make_occurrence(id_: str, failures: _Failures, run_id: str, started: float, text: str) -> Occurrence:
     failure = fingerprint(text, failures.exception)
-    # After 200 tracebacks of a run, further failures share one, which may belong to another failure.
+    # A run has at most 200 tracebacks. Further failures share a traceback, which may belong to another failure.
     is_own = bool(text) and failure.id == id_
     return Occurrence(
         fingerprint=id_,
@@ -149,7 +149,7 @@ def _chunks(labels: Sequence[str]) -> Iterator[Sequence[str]]:
 
 
 def _rows(namespace: str, stored: Mapping[str, StoredTest], outcomes: Letters) -> Operation[dict[str, Row | None]]:
-    """Return the current rows: stored ones with newer attempts added if possible, else recomputed ones.
+    """Return the current rows: a stored row with newer attempts added if possible, else a recomputed row.
 
     `outcomes` caches the letters of outcomes by context id.
     """
@@ -191,7 +191,7 @@ def _time_and_seconds(entry: bytes) -> tuple[float, float | None]:
 def _update_record(config: Config, occurrence: Occurrence) -> Operation[None]:
     """Add the failures of a run to the record of their fingerprint.
 
-    After `ATTEMPTS` concurrent changes they are omitted.
+    After `ATTEMPTS` concurrent changes, the failures are omitted.
     """
     names = ("revision", *error_records.ErrorRecord.__dataclass_fields__)
     for _ in range(ATTEMPTS):

@@ -1,4 +1,4 @@
-"""Add the runs of one server to another one, which started empty or with the same history.
+"""Add the runs of one server to another server, which started empty or with the same history.
 
 A run is added once: a completely stored run is skipped, and a partly stored one gets only its missing points. The
 cursors of the spools are copied, so that a spool of such a run adds nothing later.
@@ -33,9 +33,9 @@ from akastats.store.requests import Operation, send_read, send_reads
 #: Producer whose cursor counts merged batches, so that two simultaneous merges do not add a point twice.
 PRODUCER = "merge"
 
-# Seconds: a run and its points have the same clock, but the time of a point may be rounded up.
+# Seconds by which a point may precede or follow its run. Both have the same clock, but times are rounded.
 MARGIN_S = 1.0
-# A page of newest points is read first: nearly all labels have no new ones.
+# Number of newest points per label that are read first, because nearly all labels have no new points.
 PAGE_POINTS = 100
 
 
@@ -128,7 +128,7 @@ def _read_record(config: Config, source: Execute, run_id: str) -> dict[str, str]
 
 
 def _is_merged(stored: Mapping[str, str], there: Mapping[str, str]) -> bool:
-    """Return whether the target has the same state of a run: over, or crashed at the same test."""
+    """Return whether the target has a run that ended; a crash counts if the source has no further tests."""
     status = there.get("status", "running")
     if status == "crashed":
         return stored.get("status") == "crashed" and _tests(stored) <= _tests(there)
@@ -165,7 +165,7 @@ def _merge_labels(
     }
     if not chosen:
         return 0
-    # The cursor is read first, because it shows whether another merge wrote in between.
+    # Read the cursor first, because it shows whether another merge wrote in between.
     at = target(runs.read_cursor(config.namespace, PRODUCER))
     added, missing = 0, _find_missing(config, target, chosen)
     while any(missing.values()):
@@ -237,7 +237,7 @@ def _parse_run_id(context: bytes) -> str:
 
 
 def _subtract(entries: Sequence[bytes], there: Sequence[bytes]) -> list[bytes]:
-    """Return the entries that `there` lacks; equal entries are counted."""
+    """Return the entries that `there` lacks; an entry that occurs twice must occur twice there."""
     left = Counter(there)
     missing = []
     for entry in entries:

@@ -11,7 +11,7 @@ from akastats.model.results import label
 
 
 def make_process_points(builder: RunBuilder) -> Iterator[AddedPoint]:
-    """Yield a point for each package and span, at the end of the run; none before it."""
+    """Yield a point for each package and span; nothing if the run has not ended."""
     if builder.end is None:
         return
     content = profile_of(builder)

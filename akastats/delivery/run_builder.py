@@ -44,17 +44,17 @@ from akastats.spool.records import (
 )
 from akastats.store.push import Context, Entry, make_context
 
-#: Maximum number of stored setups of fixtures with a scope beyond a function; later ones are omitted.
+#: Maximum number of stored setups per run, for fixtures whose scope is larger than a function.
 MAX_BUILDS = 10_000
-#: Maximum number of stored combinations of fixtures.
+#: Maximum number of stored combinations of fixtures per run.
 MAX_FIXTURE_SETS = 10_000
-#: Maximum number of distinct tracebacks of a run; further failures share one of their fingerprint or class.
+#: Maximum number of distinct tracebacks per run; further failures share one with the same fingerprint or class.
 MAX_TRACEBACKS = 200
 
 
 @dataclass(frozen=True)
 class Retention:
-    """How long contexts are stored.
+    """Retention of contexts.
 
     outcomes_s: seconds for outcomes and pushed contexts.
     tracebacks_s: seconds for tracebacks.
@@ -81,11 +81,11 @@ class ProcessSample(NamedTuple):
     """A process at one moment.
 
     time: epoch seconds.
-    memory: resident memory in bytes, the maximum since the sample before.
+    memory: resident memory in bytes, the maximum since the previous sample.
     peak: peak resident memory since the start of the process, in bytes.
     cpu: CPU seconds since the start of the process.
-    threads: number of threads, the maximum since the sample before.
-    children: number of child processes, the maximum since the sample before; `None` if unknown.
+    threads: number of threads, the maximum since the previous sample.
+    children: number of child processes, the maximum since the previous sample; `None` if unknown.
     """
 
     time: float
@@ -97,7 +97,7 @@ class ProcessSample(NamedTuple):
 
 
 class Observations(NamedTuple):
-    """What the shipper observed of the processes of a run, which is not part of the spool.
+    """Observations of a run's processes by the shipper, which are not part of the spool.
 
     samples: samples of each process in the order of time, by worker.
     exits: epoch seconds of the end of a process, by worker.
@@ -121,24 +121,24 @@ class Observations(NamedTuple):
 class RunBuilder:
     """A run, from the records that were added so far.
 
-    retention: how long its contexts are stored.
-    header: its first record; `None` before that.
+    retention: retention of its contexts.
+    header: its first record; `None` if no record was added.
     results: attempts, in the order in which they ended.
     errors: failures, in the order in which they happened.
-    metrics: metrics of the next attempt, by worker.
+    metrics: metrics of the following attempts, by worker.
     costs: metrics of only the next attempt, by worker.
     fixture_sets: fixtures that tests can use, by the value of the metric `fixture_set`.
-    processes: what each process recorded about itself, by worker.
+    processes: times that each process recorded about itself, by worker.
     imports: imports, by worker, phase, package and node id.
-    builds: setups of fixtures with a scope beyond a function, with their workers.
-    observed: what another process observed of the processes.
+    builds: worker and setup of each fixture whose scope is larger than a function.
+    observed: observations of the processes by the shipper.
     budgets: budgets from markers, by node id.
     fixtures: fixture times, by base id and name.
-    collected: seconds by worker, by collected file.
+    collected: seconds of the collection, by file and worker.
     uncollected: node ids of the files that cannot be collected.
     planned: number of tests that pytest will run; 0 before the end of the collection.
-    running: epoch seconds of their start, by node id of the running tests.
-    end: last record of the run; `None` before that.
+    running: start of each running test in epoch seconds, by node id.
+    end: last record of the run; `None` if the run has not ended.
     died_in: tests that were running when the process died; empty before `crash` is called.
     last_time: latest time in the records, in epoch seconds.
     """
@@ -163,7 +163,7 @@ class RunBuilder:
     end: RunEnd | None = None
     died_in: tuple[str, ...] = ()
     last_time: float = 0.0
-    # These hold ids, not texts. The number of running tests or MAX_TRACEBACKS limits their size.
+    # These mappings hold ids, not texts. The number of running tests or MAX_TRACEBACKS limits their size.
     _subtests: dict[tuple[str, str], int] = field(default_factory=dict)
     _fingerprints: dict[str, str] = field(default_factory=dict)
     _shared: dict[str, str] = field(default_factory=dict)
@@ -205,7 +205,7 @@ class RunBuilder:
         nodeid, worker, kind = self._without_group(failure.nodeid), failure.worker, failure.kind
         now = failure.time_us / 1e6
         if kind == "failed" and not failure.exception and (nodeid, worker) in self._subtests:
-            # pytest's report of a test with failed subtests, each of which has a record.
+            # pytest also reports the test of failed subtests as failed, and each subtest has its own record.
             return
         text = _WORKER_LINE.sub("", failure.text)
         exception = WORKER_CRASH if kind == "crash" else failure.exception or class_in(text)
@@ -220,7 +220,7 @@ class RunBuilder:
         self._last_error[nodeid, worker] = traceback
 
     def _add_error(self, nodeid: str, phase: str, raised: str, text: str) -> tuple[str, tuple[Context, ...]]:
-        """Add a failure; return the id of its traceback, and the context to store unless it shares one."""
+        """Add a failure; return the id of its traceback, and the contexts to store: none if it is shared."""
         context = make_context(text, self.retention.tracebacks_s)
         if context is None:
             self.errors.append(Error(nodeid, phase, self._shared.get(raised, ""), raised, ""))
@@ -246,8 +246,8 @@ class RunBuilder:
     def crash(self, died_at: float = 0.0) -> list[AddedPoint]:
         """Add the death of the process at `died_at` (epoch seconds, 0 if unknown); return the points that it adds.
 
-        A single running test has failed. If several were running, under pytest-xdist, the cause is unknown:
-        `died_in` names them, and they get no attempt. Later calls return the points of the first one.
+        If one test was running, it has failed. If several were running, under pytest-xdist, the cause is unknown:
+        `died_in` names them, and they get no attempt. Later calls return the points of the first call.
         """
         if self._crash_points is None:
             self.died_in = tuple(sorted(self.running))
@@ -468,7 +468,7 @@ def _errors(raised: str, now: float, traceback: str, contexts: tuple[Context, ..
         yield AddedPoint(fit_label(name), Entry(now, 1.0, traceback), contexts)
 
 
-# Microseconds of a phase from which on its CPU time is stored; in a shorter phase it is mostly that of pytest.
+# Minimum duration in microseconds of a phase whose CPU time is stored. A shorter phase is mostly work of pytest.
 _MIN_CPU_US = 1000
 
 
@@ -522,7 +522,7 @@ def outcome_of(letters: str, failed_subtests: int = 0) -> str | None:
     return "passed" if call == "p" else None
 
 
-# pytest-xdist writes the worker above each failure; without it, a failure has the same text in every worker.
+# pytest-xdist writes this line above each failure. Without the line, a failure has the same text in every worker.
 _WORKER_LINE = re.compile(r"\A\[\w+\] \S+ -- Python .*\n")
 
 

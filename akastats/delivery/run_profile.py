@@ -23,8 +23,8 @@ from akastats.model.results import Budget, Error, FixtureResult, TestResult, lim
 from akastats.spool.records import FixtureSet
 
 FAILING = ("failed", "error")
-#: Maximum number of tests, and of bytes of their node ids, in the failures of a run in progress. They are part of
-#: its record, which each list of runs reads.
+#: Maximum number of failing tests, and of characters of their node ids, in the record of a run in progress. Each
+#: list of runs reads these records.
 MAX_FAILING, MAX_FAILING_BYTES = 100, 64 * 1024
 
 
@@ -49,9 +49,9 @@ def profile_of(builder: RunBuilder) -> Profile:
 
 
 def failing_profile_of(builder: RunBuilder) -> Profile | None:
-    """Return the profile of the tests and files that fail so far, the first 100; `None` if nothing fails.
+    """Return the profile of the first 100 failing tests and files; `None` if nothing fails.
 
-    Their node ids have at most 64 KiB.
+    Their node ids have at most 65,536 characters together.
     """
     nodeids = _failing_nodeids(builder)
     if not nodeids:
@@ -99,13 +99,13 @@ def _tests(builder: RunBuilder, results: Sequence[TestResult], has_budgets: bool
 
 
 def _metrics(results: Sequence[TestResult]) -> dict[str, Any]:
-    """Return the columns of the metrics by name, without those that no result has."""
+    """Return the columns of the metrics by name; omit a metric that no result has."""
     columns = {name: [result.metrics.get(name) for result in results] for name in METRICS}
     return {name: column for name, column in columns.items() if any(value is not None for value in column)}
 
 
 def _limits(budget: Budget | None) -> dict[str, float] | None:
-    """Return the limits of a marker that are set; `None` without any."""
+    """Return the limits of a marker that are set; `None` if none is set."""
     return (limits_of(budget) if budget else None) or None
 
 
@@ -148,7 +148,10 @@ def _processes(builder: RunBuilder) -> ProcessColumns:
 
 
 def _find_exit(builder: RunBuilder, worker: str) -> int | None:
-    """Return the observed end of a process, unless another clock recorded a later moment of it."""
+    """Return the observed end of a process in microseconds since the start of the run.
+
+    Returns `None` if the end is unknown, or earlier than a time that the process recorded.
+    """
     time = builder.observed.exits.get(worker)
     moments = builder.processes[worker].moments
     if time is None or _us(time) < max(moments.values(), default=0):
@@ -199,7 +202,7 @@ def _builds(builder: RunBuilder) -> BuildColumns:
 def _fixture_sets(builder: RunBuilder) -> tuple[list[list[str]], list[list[str]]]:
     """Return the combinations in the order of their indices, and the implicit fixtures of each.
 
-    Missing ones, of damaged spools, are empty.
+    A combination that is missing in a damaged spool is empty.
     """
     size = max(builder.fixture_sets, default=-1) + 1
     if not 0 <= size <= MAX_FIXTURE_SETS:

@@ -39,13 +39,13 @@ ExecuteAll = Callable[[Iterable[Operation[str]]], list[str]]
 # Maximum number of records that are read but not applied, so that an unavailable server costs little memory.
 MAX_PENDING = 5000
 
-# Seconds between two syncs of a spool, which take 3 ms each; a power cut can lose the records since the last one.
+# Minimum number of seconds between two syncs of a spool. A sync takes 3 ms, and a power cut loses later records.
 SYNC_S = 1.0
 
-# Seconds between two updates of the progress of a run.
+# Minimum number of seconds between two updates of the progress of a run.
 PROGRESS_S = 1.0
 
-#: Errors that a record with a valid checksum and invalid content can raise; another release wrote it.
+#: Errors that the content of a record with a valid checksum can raise if another release wrote the record.
 UNSOUND = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, AssertionError, RecursionError)
 
 
@@ -69,16 +69,16 @@ class Delivery:
     """Delivery of one spool: reads its records, and applies those after the server's cursor.
 
     path: path of the spool
-    config: namespace, and how long data are stored
+    config: namespace and retention of data
     execute: executes an operation on the server; its `ServerError`s are not caught
     elsewhere: directories in which the spool may continue; by default the alternatives of its directory
-    syncs: whether the run is in progress, so that its spool is synced to the disk and was not delivered before
+    syncs: whether the run is in progress; its spool is then synced to the disk, and was not delivered before
     clock: monotonic clock, in seconds
-    execute_all: executes batches, each made while the server applies the one before; `None`: one after the other
+    execute_all: executes batches, each made while the server applies the previous one; `None` waits for each
     now: wall clock, in epoch seconds
     is_named: whether the user named the spool or its directory, so that it is read even if another user owns it
-    checkout: returns the fields that git reported so far, or with true all of them; by default the stored ones
-    observe: returns what was observed of the processes of the run; by default nothing
+    checkout: returns the fields that git has reported; true waits for all fields. Default: the stored fields.
+    observe: returns the observations of the run's processes; default: none
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class Delivery:
         self._synced, self._is_dirty = clock(), False
         self._progress: dict[str, int] = {}
         self._progress_at = clock()
-        # Points that the server refused: number, last message, and position of the last one.
+        # Number of points that the server refused, last error message, and position of the last refused point.
         self.refused, self.refusal, self._refused_at = 0, "", ""
         self.applied = 0
         self._points = BATCH_POINTS
@@ -168,7 +168,10 @@ class Delivery:
         return len(self._pending)
 
     def read(self) -> bool:
-        """Read the next records; return whether there were any, or enough are pending already."""
+        """Read the next records; return whether there were any.
+
+        If `MAX_PENDING` records are pending, returns true without reading.
+        """
         if len(self._pending) >= MAX_PENDING:
             return True
         records = self._reader.read()
@@ -203,7 +206,7 @@ class Delivery:
 
     def _take(self, record: Record) -> None:
         kind = record.kind
-        # The header is written twice. Records before the first one belong to an unknown run.
+        # The header is written twice. Records before the first header belong to an unknown run.
         if bool(self.builder.header) == (kind == "run"):
             return
         content = self._decode(record)
@@ -229,7 +232,7 @@ class Delivery:
         return profile.encode(profile_of(self.builder))
 
     def read_cursor(self) -> str:
-        """Return the server's cursor, which the first call reads; `0` for a spool without one."""
+        """Return the server's cursor, which the first call reads; `0` if the server has none."""
         if self._cursor is None:
             if self._is_stale:
                 self._begin()
@@ -438,7 +441,7 @@ class Delivery:
                 end = f"{pending.seq}:{position + 1}"
             if pending.run is not None:
                 if count and points == 1:
-                    # A change of the run is sent in a batch of its own, because the server may refuse it.
+                    # Send a change of the run in its own batch, because the server may refuse it.
                     return self._with_step(batch, end)
                 return self._with_step(dataclasses.replace(batch, run=pending.run), str(pending.seq))
             end = str(pending.seq)
@@ -481,9 +484,10 @@ class Delivery:
 
 
 def is_misdated(started: float, now: float, server_now: float) -> bool:
-    """Return whether this machine's clock was as wrong during a run as it is at `now` (epoch seconds).
+    """Return whether this machine's clock was wrong during a run and still has the same error.
 
-    If the clock was changed after the run, the start of the run is closer to the server's time.
+    All times are in epoch seconds. If `started` is closer to the time of the server than to `now`, the clock was
+    changed after the run.
     """
     if abs(server_now - now) <= runs.CLOCK_SKEW_S or started > now:
         return False
@@ -494,7 +498,7 @@ def _this_host() -> str:
     return os.uname().nodename if hasattr(os, "uname") else ""
 
 
-# Seconds by which two comparisons of the clocks may differ.
+# Maximum difference in seconds between two comparisons of the clocks.
 _MAX_SHIFT_ERROR_S = 5.0
 _START, _END = (0, 0.0), (sys.maxsize, 0.0)
 
@@ -522,7 +526,7 @@ def _write_refused(spool: Path, batch: Batch, error: ServerError) -> None:
         pass
 
 
-#: Tests named in the record of a run whose process died.
+#: Maximum number of tests named in the record of a run whose process died.
 MAX_DIED_IN = 20
 
 #: Fields of a run that come from the header of its spool.
