@@ -57,21 +57,21 @@ from akastats.store import runs
 from akastats.store.requests import Operation
 from akastats.triage import acknowledgements
 
-# Seconds between two reads of new records; the interval doubles while there are none.
+# Minimum and maximum seconds between two reads of new records. The interval doubles while there are none.
 MIN_POLL_S, MAX_POLL_S = 0.01, 0.2
-# Seconds between attempts to reach an unavailable server, with full jitter, because many runs may end
-# simultaneously.
+# First and largest upper bound in seconds of the pause between attempts to reach an unavailable server. The pause
+# is random, because many runs may end simultaneously.
 MIN_PAUSE_S, MAX_PAUSE_S = 0.1, 5.0
 
 CONNECT_TIMEOUT_S, REPLY_TIMEOUT_S = 0.5, 1.0
-# The timeout doubles after each missing reply, because a slow network needs seconds for a batch of 256 KiB.
+# Maximum timeout in seconds. The timeout doubles after each missing reply, because a slow network needs seconds
+# for a batch of 256 KiB.
 MAX_REPLY_TIMEOUT_S = 8.0
 # Seconds after which an unused connection is closed, because servers limit their number.
 IDLE_S = 2.0
 # Seconds between two reports to the test process while the server answers.
 REPORT_S = 0.2
-# Maximum number of reports during one step without a reply, such as an analysis, which then counts as progress for
-# 5 minutes.
+# Maximum number of reports during one step without a reply. An analysis counts as progress for at most 5 minutes.
 MAX_REPORTS = 1500
 
 
@@ -189,7 +189,7 @@ class Shipper:
         self.update_state(phase=states.SILENT, message=f"{self._state.server} has not answered yet")
         poll_s = MIN_POLL_S
         while True:
-            # Checked before reading, so that the last records of a dead process are read.
+            # Check this before reading, so that the last records of a dead process are read.
             has_died = self._lifetime.has_died()
             has_records = self._read()
             if not self._retry(self._apply):
@@ -314,7 +314,7 @@ class Shipper:
 
     @cached_property
     def _findings(self) -> tuple[Finding, ...]:
-        """The first findings of the run; none after an error, because the verdicts count more."""
+        """The first findings of the run; empty after an error, which must not prevent the verdicts."""
         try:
             return find_costs(self.delivery.builder)
         except UNSOUND:
@@ -383,7 +383,7 @@ class Shipper:
             self.execute(runs.prune_profiles(self._config))
             self.execute(runs.prune(self._config, self.delivery.builder.run_id))
         except AkastatsError:
-            # The next run repeats this.
+            # The next run removes the expired data.
             pass
 
     def note_exit(self, exited: float | None) -> None:
@@ -394,7 +394,7 @@ class Shipper:
         try:
             self.execute(runs.note_exit(builder.run_id, self._answered or exited, exited, self._config))
         except AkastatsError:
-            # The time after the end of the recording is missing.
+            # The record then lacks the time between the last test and the end of the process.
             pass
 
     def _update_indexes(self, delivered: list[str], others: bool) -> int:
@@ -418,7 +418,7 @@ class Shipper:
             pass
 
 
-#: Seconds from the start of a run within which this process starts, even on a busy machine.
+#: Maximum number of seconds between the start of a run and the start of this process, on a busy machine.
 _MAX_START_S = 60.0
 
 UNREADABLE = "did not send a valid Redis reply: check host, port and scheme in AKA_STATS_REDIS_URL"
@@ -429,7 +429,7 @@ PHASES = {ServerUnreachableError: states.ABSENT, ServerBusyError: states.ABSENT}
 
 
 def pauses() -> Iterator[float]:
-    """Yield pauses between attempts, in seconds, growing and jittered."""
+    """Yield random pauses between attempts, in seconds; their upper bound doubles up to `MAX_PAUSE_S`."""
     longest = MIN_PAUSE_S
     while True:
         yield random.uniform(0, longest)
@@ -515,7 +515,7 @@ def _checkout(spool: Path) -> Checkout | None:
 
 
 def _began(environ: Mapping[str, str], now: float) -> float:
-    """Return the start of the run in epoch seconds; without a valid one, the start of this process."""
+    """Return the start of the run in epoch seconds; if it is invalid, the start of this process."""
     try:
         began = float(environ.get("AKA_STATS_STARTED_AT", ""))
     except ValueError:

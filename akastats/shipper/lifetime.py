@@ -13,13 +13,15 @@ from akastats.delivery.run_builder import RunBuilder
 from akastats.spool import shipper_state
 from akastats.spool.files import is_locked
 
-# Seconds after the end of the run, or the last progress, for which an unavailable server is retried. Then the next
-# run, or `akastats drain`, delivers the rest.
+# Maximum number of seconds after the end of the run, or the last progress, for which an unavailable server is
+# retried. Then the next run, or `akastats drain`, delivers the rest.
 AFTERLIFE_S = 30.0
-# Seconds after which the process ends itself, because a DNS look-up has no timeout and cannot be interrupted.
+# Maximum number of seconds after the end of the run, or the last progress, until this process exits. A DNS look-up
+# has no timeout and cannot be interrupted.
 LAST_S = 35.0
+# Seconds between two checks of this limit.
 WATCH_S = 0.5
-# Seconds after its run for which the end of the test process is observed, and between two looks.
+# Maximum number of seconds after a run until the end of the test process, and seconds between two checks.
 EXIT_S, EXIT_POLL_S = 5.0, 0.02
 
 
@@ -87,7 +89,7 @@ class ExitWatch:
         now: Callable[[], float] = time.time,
         find_exit: Callable[[], float | None] = lambda: None,
     ) -> None:
-        """Observe with `find_exit`, which may have seen an earlier end, and with `lifetime`."""
+        """Observe the process with `lifetime`; `find_exit` may return an end that was observed more exactly."""
         self._lifetime, self._now, self._find_exit = lifetime, now, find_exit
         self._exited: float | None = None
         self._thread = threading.Thread(target=self._watch, daemon=True)

@@ -1,4 +1,4 @@
-"""Sample the processes of a run from /proc while it is in progress; on other systems than Linux nothing is known.
+"""Sample the processes of a run from /proc while it is in progress. Other systems than Linux have no samples.
 
 One reading takes about 0.1 ms: with 4 processes and 20 readings per second that is 0.8 % of a CPU.
 """
@@ -17,13 +17,13 @@ from akastats.delivery.run_builder import Observations, ProcessSample, RunBuilde
 
 #: Minimum and maximum seconds between two readings of a process.
 MIN_INTERVAL_S, MAX_INTERVAL_S = 0.05, 0.4
-# Seconds per process between two rounds, so that many processes are read less often.
+# Minimum number of seconds per process between two rounds, so that many processes are read less often.
 ROUND_S_PER_PROCESS = 0.006
-#: Maximum number of stored samples of a process; then each two become one.
+#: Maximum number of samples of a process in memory. When it is reached, each two samples are merged.
 MAX_SAMPLES = 400
-#: Maximum number of processes that are read at once, and of all processes of a run.
+#: Maximum number of processes that are read simultaneously, and of processes per run.
 MAX_PROCESSES, MAX_SEEN = 64, 256
-#: Maximum number of stored samples of a run, and of threads whose children are counted.
+#: Maximum number of stored samples per run, and of threads per process whose children are counted.
 MAX_STORED, MAX_TASKS = 4000, 64
 # Maximum difference in seconds between two measurements of the start of a process.
 START_TOLERANCE_S = 1.0
@@ -40,7 +40,7 @@ class Sampler:
         """Sample the process `pid` in which pytest was started, and the workers that its records name."""
         self._now, self._proc = now, proc
         self._lock = threading.Lock()
-        # Process ids to open, and names of processes by id and start.
+        # Process ids to open, and the worker and start of each named process by id.
         self._requested, self._workers = [pid] if pid > 0 else [], {pid: ("", 0.0)}
         self._main, self._has_workers = pid, False
         self._processes: dict[int, _Process] = {}
@@ -60,7 +60,7 @@ class Sampler:
                     self._requested.append(process.pid)
 
     def observe(self) -> Observations:
-        """Return the samples and the ends of all processes that have a name."""
+        """Return the samples and the ends of all processes whose worker is known."""
         with self._lock:
             named = [(self._find_worker(each), each) for each in self._processes.values()]
             by_worker = {worker: each for worker, each in named if worker is not None}
@@ -77,7 +77,7 @@ class Sampler:
             return main.exited or None if main else None
 
     def _find_worker(self, process: _Process) -> str | None:
-        """Return the worker of a process; `None` if it is unknown, or if its id has belonged to another one."""
+        """Return the worker of a process; `None` if it is unknown, or if the id belonged to another process."""
         worker, started = self._workers.get(process.pid, (None, 0.0))
         return worker if not started or abs(process.started - started) <= START_TOLERANCE_S else None
 
@@ -107,7 +107,7 @@ class Sampler:
         return [each for each in running if not each.exited]
 
     def _open(self, pids: Iterable[int]) -> None:
-        """Open processes that are not open yet. Children of the main process are workers, still without a name."""
+        """Open processes that are not open yet, such as children of the main process, which may be workers."""
         for pid in pids:
             running = sum(not each.exited for each in self._processes.values())
             if pid in self._processes or running >= MAX_PROCESSES or len(self._processes) >= MAX_SEEN:
@@ -115,7 +115,7 @@ class Sampler:
             try:
                 self._processes[pid] = _Process(pid, self._proc, self._now())
             except OSError:
-                # It has ended, or the system hides it.
+                # The process has ended, or the system hides it.
                 continue
 
     def _wait(self, running: list[_Process]) -> None:
@@ -132,10 +132,10 @@ class Sampler:
 
 
 class Series:
-    """The samples of a process, at most `MAX_SAMPLES`: from then on the interval is doubled.
+    """The samples of a process. At `MAX_SAMPLES`, each two are merged, and the interval is doubled.
 
     samples: the samples in the order of time.
-    interval: seconds between two of them.
+    interval: seconds between two samples.
     """
 
     def __init__(self) -> None:
@@ -157,7 +157,7 @@ class Series:
         self.samples.append(sample)
 
     def shorten(self, limit: int) -> list[ProcessSample]:
-        """Return at most `limit` samples of the same time."""
+        """Return at most `limit` samples of the same period; merge pairs if there are more."""
         samples = self.samples
         while len(samples) > max(1, limit):
             samples = _halve(samples)
@@ -186,7 +186,7 @@ class _Process:
     pid: its id.
     started: its start in epoch seconds, exact to 10 ms.
     exited: its observed end in epoch seconds; 0 before that.
-    exit_descriptor: becomes readable when it ends; `None` if the system has no such descriptor.
+    exit_descriptor: descriptor that becomes readable when it ends; `None` if the system cannot open one.
     children: ids of its children at the last reading.
     series: its samples.
     """
@@ -237,7 +237,7 @@ class _Process:
             self.series.add(ProcessSample(now, memory, peak or self._find_peak(memory), cpu, threads, number))
 
     def _find_peak(self, memory: int) -> int:
-        """Return the largest memory so far, on systems that do not count the peak."""
+        """Return the largest memory so far in bytes, on systems that do not record the peak."""
         return max(memory, self.series.samples[-1].peak if self.series.samples else 0)
 
     def _read_children(self, threads: int) -> tuple[int, ...] | None:
@@ -271,7 +271,7 @@ def _open_exit(pid: int) -> int | None:
     try:
         return os.pidfd_open(pid)
     except (OSError, AttributeError):
-        # Linux before 5.3, or a sandbox.
+        # Linux before 5.3 lacks this call, and a sandbox may forbid it.
         return None
 
 

@@ -1,4 +1,4 @@
-"""The shipper's answer to the test process: figures of the delivered run, slow tests, and verdicts."""
+"""The shipper's answer to the test process: counts of the delivered run, slow tests, and verdicts."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from akastats.spool.shipper_answer import (
 from akastats.store import query
 from akastats.store.requests import Operation
 
-#: Maximum number of slowest tests, and of slowest fixtures.
+#: Maximum number of slowest tests, and of slowest fixtures, in a summary.
 MAX_SLOWEST = 5
-#: Number of earlier durations whose median is the typical duration.
+#: Maximum number of earlier durations whose median is the typical duration.
 MAX_HISTORY = 100
-#: Maximum number of entries of each list of verdicts; the totals count the others.
+#: Maximum number of entries per list of verdicts; the totals also count the omitted entries.
 MAX_ENTRIES = 200
-# Failures that need attention first.
+# Labels in the order of the listed failures, the most urgent first; `None` is a failure without a label.
 _URGENCY: Sequence[FailureLabel | None] = ("new", None, "also failing on base", "known flaky", "quarantined")
 
 
@@ -56,7 +56,7 @@ def summarise_run(builder: RunBuilder, config: Config, execute: Callable[[Operat
 
 
 def find_costs(builder: RunBuilder) -> tuple[Finding, ...]:
-    """Return the first findings of a run."""
+    """Return the first findings of a run; empty if its header was not read."""
     header = builder.header
     if header is None:
         return ()

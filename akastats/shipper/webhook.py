@@ -15,9 +15,9 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 from akastats.model.verdicts import DurationChange, Verdicts, newly_flaky, newly_slower, suite_newly_slower
 from akastats.report.phrases import NEWLY_FLAKY, NEWLY_SKIPPED, NEWLY_SLOWER
 
-#: Seconds for the whole exchange, because pytest waits for it.
+#: Maximum number of seconds for the whole exchange, because pytest waits for it.
 TIMEOUT_S = 2.0
-#: Maximum number of entries of each list; the totals count the others.
+#: Maximum number of entries per list; the totals also count the omitted entries.
 MAX_NAMED = 50
 
 
@@ -59,7 +59,7 @@ class _Unredirected(HTTPRedirectHandler):
 
 
 def post(url: str, message: dict[str, Any]) -> str:
-    """Send a message to `url`; return the error text, empty after success. It never contains the secret URL."""
+    """Send a message to `url`; return the error text, empty after success. The text never contains the URL."""
     errors: list[str] = []
     # Send in a thread, because a socket's timeout restarts with each byte and a DNS look-up has none.
     sending = threading.Thread(target=lambda: errors.append(_send(url, message)), daemon=True)
@@ -70,7 +70,7 @@ def post(url: str, message: dict[str, Any]) -> str:
 
 
 def _request(url: str, message: dict[str, Any]) -> Request:
-    """Return the request; user and password of the URL become a header, because urllib takes them as host name."""
+    """Return the request. User and password become a header, because urllib would treat them as host name."""
     parts = urlsplit(url)
     credentials, _, address = parts.netloc.rpartition("@")
     headers = {"Content-Type": "application/json", "User-Agent": "akastats"}
