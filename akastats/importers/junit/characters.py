@@ -11,9 +11,9 @@ import re
 
 from akastats.errors import ReportError
 
-#: The XML declaration must end within this many bytes.
+#: Maximum number of bytes until the end of the XML declaration.
 MAX_DECLARATION_BYTES = 1024
-#: Length of a reference or of a marker such as `<![CDATA[` that may be split between two pieces, in characters.
+#: Maximum number of characters of a reference, or a marker such as `<![CDATA[`, that two pieces may split.
 MAX_TOKEN = 64
 
 _BYTE_ORDER_MARKS = (
@@ -45,7 +45,7 @@ _SPLIT = re.compile(r"(?:[<&\x1b][^<&\x1b]*|[\]?-]{1,2})\Z")
 
 
 class Repair:
-    """Convert the bytes of a report into UTF-8 that a parser accepts.
+    """Converts the bytes of a report into UTF-8 that a parser accepts.
 
     `count` is the number of replaced characters. Every byte that is invalid in the report's encoding counts as
     one. Terminal colour codes are removed, and each of them counts as one as well.
@@ -58,7 +58,10 @@ class Repair:
         self._held, self._until = "", ""
 
     def feed(self, chunk: bytes, is_last: bool = False) -> bytes:
-        """Return the complete part as UTF-8; raise `ReportError` for an unknown encoding."""
+        """Return the repaired text in UTF-8, without an incomplete token at its end.
+
+        Raises `ReportError` for an unknown encoding.
+        """
         if self._decoder is None:
             self._head += chunk
             if not (is_last or b">" in self._head or len(self._head) >= MAX_DECLARATION_BYTES):
@@ -86,7 +89,7 @@ class Repair:
         return _EITHER.sub(self._of_either, piece)
 
     def _end_of_section(self, text: str, start: int) -> int:
-        """Return the end of the section, or the markup before the next one; the end of the text without either."""
+        """Return the end of the current section, else of the marker that opens the next one, else of the text."""
         if self._until:
             end = text.find(self._until, start)
             return len(text) if end < 0 else end + len(self._until)
@@ -125,7 +128,7 @@ def _decoder(head: bytes) -> codecs.IncrementalDecoder:
         b"<".decode(name, "replace")
         if codecs.lookup(name).name.replace("_", "-") in _NOT_FOR_FILES:
             raise LookupError(f"{name} is not an encoding of files")
-        # Faster, because it is in C, but it cannot escape bytes below 128 that other encodings may reject.
+        # `surrogateescape` is faster, but it cannot escape bytes below 128, which other encodings may reject.
         errors = "surrogateescape" if name.startswith("utf-8") else _ERRORS
         return codecs.getincrementaldecoder(name)(errors)
     except (LookupError, UnicodeError) as error:

@@ -1,7 +1,7 @@
 """Derive the name of a test: pytest's node id for pytest's reports, `location::name` for others.
 
-pytest writes `tests.test_a.TestB` instead of the node id `tests/test_a.py::TestB`. File and class are guessed,
-unless the report contains the file (`junit_family = xunit1`).
+pytest writes `tests.test_a.TestB` instead of the node id `tests/test_a.py::TestB`. This module guesses
+file and class, unless the report contains the file (`junit_family = xunit1`).
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ def is_from_pytest(case: Case) -> bool:
 
 def _of_pytest(case: Case) -> str:
     if not case.classname:
-        # A file that could not be collected.
+        # The case is a file that could not be collected.
         if _IS_NAMELESS.fullmatch(case.name):
             return f"{case.file or case.suite.name}::{case.name}"
         return case.file or case.name.replace(".", "/") + ".py"
     if case.name.endswith(_TEXTS) and case.classname.endswith(case.name):
-        # A doctest in a text file: the class name contains the file's suffix.
+        # The case is a doctest in a text file, so the class name contains the file's suffix.
         folder = case.classname.removesuffix(case.name).replace(".", "/")
         return f"{folder}{case.name}::{case.name}"
     path, classes = _split(case.classname.split("."), case.file)
@@ -74,7 +74,7 @@ def _location(case: Case) -> str:
     # Go's reports may name a package by its last component.
     if suite.endswith(f"/{classname}"):
         classname = suite
-    # jest-junit writes the full title in both.
+    # jest-junit writes the full title as class name and as name.
     if not classname or case.name.startswith(classname):
         classname = ""
     file = case.file or case.suite.file

@@ -35,7 +35,7 @@ def _name_cases(items: Iterable[Suite | Case]) -> Iterator[Suite | Case]:
     numbers: Counter[str] = Counter()
     for item in items:
         if isinstance(item, Case) and not item.name.strip():
-            # Counted per node id, so that no two cases share one.
+            # Count per node id, so that no two cases have the same node id.
             group = make_node_id(name_case(item, 0))
             numbers[group] += 1
             yield name_case(item, numbers[group])
@@ -72,7 +72,7 @@ def _of_case(case: Case, began: float, took: float, redact: Redactor) -> Iterato
         return
     reruns = [problem for problem in case.problems if problem.kind == RERUN]
     for problem in reruns:
-        # The duration of a repeated attempt is unknown; assume that of the last attempt.
+        # The duration of a repeated attempt is unknown; use the duration of the last attempt.
         yield _error(name, problem, "call", "rerun", redact, end_us)
         yield Attempt(name, "", "prp", _us(began), 0, _us(took), 0)
     for problem in case.problems:

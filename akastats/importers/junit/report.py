@@ -19,13 +19,14 @@ CHUNK_BYTES = 64 * 1024
 MAX_BYTES = 256 * 1024 * 1024
 #: Maximum number of tests, because their results are in memory during delivery, about 500 bytes each.
 MAX_CASES = 200_000
-#: Maximum nesting of elements; reports nest three levels, nested suites a few more.
+#: Maximum number of nested elements; most reports have three levels, and nested suites have a few more.
 MAX_DEPTH = 50
 #: Maximum size of one tag with its attributes in bytes; attributes contain messages.
 MAX_TAG_BYTES = 2 * 1024 * 1024
 #: Maximum number of failures, errors and reruns per test, and of characters of each (beginning and end).
 MAX_PROBLEMS = 20
 MAX_TEXT = 64 * 1024
+#: Maximum number of characters in a name, path, class or host.
 MAX_NAME = 4096
 
 FAILURE, ERROR, SKIPPED, RERUN = "failure", "error", "skipped", "rerun"
@@ -83,7 +84,7 @@ class Problem:
 
     kind: failure, error, skipped or rerun.
     type: class of the exception; often empty.
-    message: one line.
+    message: message of the exception.
     text: traceback and output.
     """
 

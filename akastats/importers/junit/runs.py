@@ -51,7 +51,7 @@ class Outline:
     producer: hash of the content of the files.
     run_id: id of the run.
     started: epoch seconds.
-    reported: start time in the first suite that has one; `None` without any.
+    reported: earliest start time of a suite; `None` if no suite has one.
     host: name of the machine in the reports.
     cases: number of tests.
     now: time of the import, in epoch seconds; all times of the run are at most this.

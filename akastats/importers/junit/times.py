@@ -9,9 +9,10 @@ from akastats.importers.junit.report import Case, Suite
 
 #: Maximum duration of a test in seconds, 115 days.
 MAX_SECONDS = 1e7
-#: Epoch seconds of 1980; earlier times are wrong.
+#: Minimum time in epoch seconds (1980); an earlier time is invalid.
 FIRST = 315_532_800.0
-#: A time without a zone is read as UTC; local clocks are up to 14 hours ahead of it.
+#: Maximum number of seconds by which a time may be in the future. A time without a zone is read as UTC, and local
+#: clocks are up to 14 hours ahead of UTC.
 AHEAD_S = 86_400.0
 
 _NUMBER = re.compile(r"\d{1,20}(\.\d{0,30})?([eE][+-]?\d{1,3})?|\.\d{1,30}", re.ASCII)
@@ -72,7 +73,7 @@ class Clock:
         self.end = max(self.end, self._at + (parse_seconds(suite.time) or 0.0))
 
     def advance(self, case: Case) -> tuple[float, float]:
-        """Return when a case began, and its duration in seconds, 0 if it is not reported."""
+        """Return the start of a case in epoch seconds, and its duration in seconds, 0 if missing or invalid."""
         took = parse_seconds(case.time) if case.time.strip() else 0.0
         if took is None:
             self.unreadable += 1
