@@ -82,7 +82,7 @@ def _read_charts() -> Iterator[tuple[str, bytes]]:
     for directory in (spec.submodule_search_locations or ()) if spec else ():
         script, style = (Path(directory) / "static" / name for name in ("uPlot.iife.js", "uPlot.min.css"))
         if script.exists() and style.exists():
-            # A classic script that sets a global; our modules import it.
+            # This classic script sets a global. The export lets modules of the page import it.
             yield "uplot.js", _minify(script.read_bytes()) + b"\nexport default uPlot;\n"
             yield "uplot.css", style.read_bytes()
 

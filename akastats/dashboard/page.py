@@ -15,7 +15,7 @@ from akastats.dashboard import files, reference
 
 router = APIRouter(include_in_schema=False)
 
-# Nothing from other hosts, nothing inline, and no text becomes script, because names may contain HTML.
+# Forbid content of other hosts, inline scripts and styles, and text as script, because names may contain HTML.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
@@ -85,7 +85,7 @@ def answer_unmatched(request: Request) -> Response | None:
 
 
 def _timezone() -> str:
-    """Return the time zone of the page; empty for the browser's own."""
+    """Return the time zone of the page; empty for the time zone of the browser."""
     return "" if isinstance(config.timezone, DefaultZone) else str(config.timezone)
 
 

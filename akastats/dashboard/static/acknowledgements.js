@@ -11,7 +11,7 @@ const ACKNOWLEDGEMENTS = [
   ["noise", "Noise", "not a real change; no longer reported as new"],
 ];
 
-/** Return the tag of an acknowledgement; null without one. */
+/** Return the tag of an acknowledgement; null if there is none. */
 export function acknowledgementTag(acknowledgement) {
   if (!acknowledgement) return null;
   const { mark, reason, since } = acknowledgement;
@@ -23,7 +23,7 @@ export function acknowledgementButtons(change, run) {
   let current = change.mark?.mark ?? null;
   const status = el("span", { class: "note", role: "status" });
   const reason = reasonField(change.mark?.reason ?? "");
-  // Moving from the reason field to a button sends two requests: they must arrive in this order.
+  // Moving from the reason field to a button sends two requests, which must arrive in this order.
   let pending = Promise.resolve();
   const queue = (mark) => (pending = pending.then(() => save(mark)));
   // A second press on the active button deletes the acknowledgement.

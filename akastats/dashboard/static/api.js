@@ -1,4 +1,4 @@
-/** Requests to the API. Other modules fetch data only through this one. */
+/** Requests to the API. Other modules fetch data only through this module. */
 
 import { apiUrl } from "./urls.js";
 

@@ -37,11 +37,11 @@ async function showView() {
   return null;
 }
 
-// The API's messages mention labels and namespaces, which are unknown to a user who follows a link.
+// A user who follows a link does not know the labels and namespaces in the API's messages.
 function missingMessage([view, id, , base], error) {
   const noun = { runs: "Run", test: "Test", errors: "Error" }[view];
   const names = [view === "test" ? queryValue("nodeid") : id, base].filter(Boolean);
-  // The run exists, but its profile has expired. The name of a test may also contain "profile".
+  // The message of an expired profile belongs to an existing run. The name of a test may also contain "profile".
   if (!noun || /^(?:no|this) profile /.test(error.message)) return errorMessage(error);
   return emptyMessage(
     `${noun} not found: ${names.join(" or ")}`,
@@ -57,7 +57,7 @@ function matchesPath(pattern, parts) {
   return pattern.length === parts.length && pattern.every((part, index) => part === "*" || part === parts[index]);
 }
 
-/** Highlight the current view in the navigation: runs belong to the overview, a test to the list of tests. */
+/** Highlight the current view in the navigation; a run highlights the overview, a test the list of tests. */
 function markCurrentView(first) {
   const view = { runs: "", test: "tests" }[first] ?? first;
   const link = document.querySelector(`.top nav a[data-view="${CSS.escape(view)}"]`);

@@ -24,7 +24,7 @@ export function plotData({ x, series, isEvenlySpaced }) {
 /**
  * Return the options for `new uPlot`.
  *
- * `options` are those of `chart`, plus `width`, uPlot's `paths` and its `hooks`.
+ * `options` are the options of `chart`, plus `width`, uPlot's `paths` and its `hooks`.
  */
 export function plotOptions(options) {
   const { width, height, sync, hooks } = options;
@@ -81,7 +81,7 @@ function valueRange({ startAtZero, max, include }, lowest, highest) {
 
 function seriesOptions(item, options) {
   if (item.kind === "points") return [pointSeries(item, options)];
-  // A band has two lines, which are not drawn.
+  // Only the area of a band is drawn, not its two lines.
   const edge = { label: item.name, stroke: "transparent", points: { show: false } };
   return item.kind === "band" ? [edge, edge] : [lineSeries(item, options)];
 }

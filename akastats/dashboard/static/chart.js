@@ -9,7 +9,7 @@ export const FORMATS = { duration: formatDuration, number: formatNumber, percent
 
 // Most systems wait up to 500 ms for the second click of a double click; 300 ms feels immediate.
 const DOUBLE_CLICK_MS = 300;
-// If the mouse moves farther than this between press and release, it drags.
+// Maximum distance in pixels between press and release of a click; a longer movement is a drag.
 const CLICK_PX = 3;
 const DEFAULTS = {
   format: formatNumber,

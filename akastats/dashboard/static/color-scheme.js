@@ -1,4 +1,4 @@
-/** Color scheme: light, dark, or the system's (default). The choice is stored in the browser. */
+/** Color scheme: light, dark, or that of the system (default). The choice is stored in the browser. */
 
 import { redrawCharts } from "./chart.js";
 

@@ -13,7 +13,7 @@ export function el(tag, attributes = {}, ...children) {
   return build(document.createElement(tag), attributes, children);
 }
 
-/** Return an SVG element; the arguments are those of `el`. */
+/** Return an SVG element; the arguments are the same as for `el`. */
 export function svg(tag, attributes = {}, ...children) {
   return build(document.createElementNS(SVG, tag), attributes, children);
 }

@@ -10,7 +10,7 @@ import { breakableText, runLinkById, testLink } from "./links.js";
 import phrases from "./phrases.js";
 import { viewUrl } from "./urls.js";
 
-// Logarithmic scale from ×0.5 (0) to ×4 (1).
+// The scale is logarithmic, from ×0.5 (0) to ×4 (1).
 const logScale = (factor) => (Math.log2(factor) + 1) / 3;
 
 /** Return the ratio of a change with its 95 % interval. */
@@ -98,7 +98,7 @@ function changeGroup(changes, run) {
   );
 }
 
-/** Return the element of one change; `run` as for `changeList`. */
+/** Return the element of one change; `run` has the same meaning as for `changeList`. */
 export function changeCard(change, run) {
   const { before, after } = change;
   const durations = el("span", { class: "nowrap" }, formatDuration(before), " → ", formatDuration(after));
@@ -128,7 +128,7 @@ export function changeCard(change, run) {
   );
 }
 
-/** Return per environment the level at each run, null without one. Run ids sort by time. */
+/** Return the level at each run per environment; null if unknown. Run ids sort by time. */
 export function levelsByEnvironment(runs, changes) {
   const environments = [...new Set(changes.map((change) => change.environment))];
   return environments.map((name) => {

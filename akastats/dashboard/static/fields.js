@@ -3,7 +3,7 @@
 import { el } from "./dom.js";
 import { formatAge, formatTime } from "./format.js";
 
-/** Return the first 8 characters of a commit, with a + if there were uncommitted changes; null without a commit. */
+/** Return the first 8 characters of a commit, with a + if there were uncommitted changes; null if unknown. */
 export function shortCommit(commit, dirty = false) {
   if (!commit) return null;
   return el(
@@ -14,14 +14,14 @@ export function shortCommit(commit, dirty = false) {
   );
 }
 
-/** Return a tag for a pull request's run or a nested run, which do not count for their branch; else null. */
+/** Return a tag if a run is not one of its branch: a pull request's run or a nested run; else null. */
 export function runTag({ pull_request: number, nested }) {
   if (nested) return el("span", { class: "tag", title: "This run was started by another run" }, "nested");
   if (!number) return null;
   return el("span", { class: "tag" }, number === "true" ? "pull request" : `pull request ${number}`);
 }
 
-/** Return the name of a branch; null without one. */
+/** Return the name of a branch; null if there is none. */
 export function branchName(branch) {
   return branch ? el("span", { class: "branch", title: branch }, branch) : null;
 }

@@ -43,7 +43,7 @@ export function selectField(name, label, options, all, { prefix = "" } = {}) {
     { name, "aria-label": label },
     pairs.map(([value, word]) => el("option", { value }, word)),
   );
-  // Read by position: the value attribute of an option escapes unprintable characters.
+  // Read the option by position, because its value attribute escapes unprintable characters.
   menu.selectedIndex = pairs.findIndex(([value]) => value === selected);
   return {
     name,

@@ -1,6 +1,6 @@
-/** Format numbers, durations and times. Pure, except that `formatAge` reads the clock. */
+/** Format numbers, durations and times. Only `formatAge` reads the clock. */
 
-/** Time zone that the service is configured with; undefined for the browser's. */
+/** Configured time zone of the service; undefined to use the time zone of the browser. */
 export const ZONE = document.documentElement.dataset.timezone || undefined;
 
 /** Text for a missing value. */
@@ -25,7 +25,7 @@ export function formatNumber(value) {
   return String(Number(value.toPrecision(4)));
 }
 
-/** Format a share of 1 as a percentage. Only exactly 0 and 1 become 0 % and 100 %. */
+/** Format a share (0 to 1) as a percentage. Only exactly 0 and 1 become 0 % and 100 %. */
 export function formatPercent(share) {
   if (!isNumber(share)) return UNKNOWN;
   if (share > 0 && share < 0.001) return "<0.1 %";
@@ -33,7 +33,7 @@ export function formatPercent(share) {
   return `${Number((share * 100).toFixed(1))} %`;
 }
 
-/** Format the relative change of a number against a base: `+12 %`; empty without a base. */
+/** Format the relative change of a number against a base: `+12 %`; empty if there is no base. */
 export function formatChange(now, base) {
   if (!isNumber(now) || !isNumber(base) || base === 0) return "";
   const share = now / base - 1;
@@ -41,7 +41,7 @@ export function formatChange(now, base) {
   return `${share < 0 ? "−" : "+"}${Math.abs(share * 100).toFixed(0)} %`;
 }
 
-/** Format a time in the configured zone or the browser's: `25 Nov 2026, 09:05`. */
+/** Format a time in the configured zone, else in the zone of the browser: `25 Nov 2026, 09:05`. */
 export function formatTime(seconds, precision = "short") {
   if (!isNumber(seconds)) return UNKNOWN;
   return formatterFor(precision).format(new Date(seconds * 1000));

@@ -8,7 +8,7 @@ const MEDIAN_WINDOW = 15;
 /**
  * Return the chart, oldest first.
  *
- * `colours` has one colour per point; each of `levels` is drawn as a stepped line. Other options are those of `chart`.
+ * `colours` has one colour per point; each of `levels` is drawn as a stepped line. Other options are passed to `chart`.
  */
 export function historyChart({ times, values, levels = [], ...options }) {
   return chart({ ...options, x: times, height: 260, series: [...medianSeries(values), ...levelSeries(levels)] });

@@ -38,7 +38,7 @@ export function section(title, { id = null, note = null, beside = null } = {}, .
   return el("section", { id }, line, content);
 }
 
-/** Return a definition list of `[name, value]` pairs, without those that have no value. */
+/** Return a definition list of `[name, value]` pairs; omit pairs without a value. */
 export function definitionList(pairs) {
   const present = pairs.filter(([, value]) => value !== null && value !== undefined && value !== "");
   return el(

@@ -7,7 +7,7 @@ import phrases from "./phrases.js";
 import { filledTable } from "./table.js";
 import { differenceText } from "./verdicts.js";
 
-// Less of the wall time than this is the error of the measurement.
+// A smaller share of the wall time is measurement error.
 const MIN_UNEXPLAINED = 0.005;
 
 /** Return why a run took longer or shorter than a typical one, the bars of its ledger with a legend, and what the run did not record. */
@@ -22,7 +22,7 @@ export function ledgerBars({ spans, processes, lacks, difference }) {
   ];
 }
 
-/** Return a bar of spans; what is left of `whole` seconds stays empty. */
+/** Return a bar of spans; the rest of `whole` seconds stays empty. */
 function spanBar(spans, whole) {
   const entries = Object.entries(spans);
   const label = entries.map(([span, seconds]) => `${phrases.SPAN_NAMES[span]} ${formatDuration(seconds)}`).join(", ");

@@ -51,7 +51,7 @@ export function runStart(id) {
   return Date.UTC(year, month - 1, ...rest) / 1000;
 }
 
-/** Return a link to a run from its id alone; null without an id. */
+/** Return a link to a run from its id alone; null if the id is missing. */
 export function runLinkById(id) {
   return id ? runLink(id, runStart(id)) : null;
 }

@@ -114,13 +114,13 @@ function newestRuns({ items, next }, query) {
   return [frame, more];
 }
 
-/** Return the newest finished run with results; without one, the newest run. */
+/** Return the newest finished run with results; if there is none, the newest run. */
 export function latestRun(runs) {
   const hasResults = (run) => run.tests || run.errors || run.collect_errors;
   return runs.find((run) => run.status !== "running" && hasResults(run)) ?? runs[0];
 }
 
-/** Compare a run's duration with the typical one, else with a similar base run; empty if there is neither. */
+/** Compare a run's duration with its typical duration, else with a similar base run; empty if both are unknown. */
 export function durationComparison({ duration: seconds, tests, workers, base, verdicts }) {
   const typical = verdicts?.usual_seconds;
   if (typical) return `${formatChange(seconds, typical)}, ${typicalText(typical)}`;
@@ -133,7 +133,7 @@ function isSimilar(a, b) {
   return Math.abs(a - b) <= SIMILAR_SHARE * Math.max(a, b);
 }
 
-// With `-k` or a single file, the state of the other tests is unknown.
+// A run with `-k` or of a single file does not show the state of the other tests.
 function isPartialRun({ tests, base }) {
   return base && tests < base.tests && !isSimilar(tests, base.tests);
 }

@@ -16,7 +16,7 @@ const MAX_PAGE = 1000;
  * Return a list that loads its own data.
  *
  * `path` is the API path and `fixed` its constant parameters. `controls` come from filters.js. `noun` names an item.
- * `columns` are those of a table; `draw(page, isFirst)` replaces the table. `prefix` separates the URL parameters of
+ * `columns` are the columns of a table; `draw(page, isFirst)` replaces the table. `prefix` separates the URL parameters of
  * two lists on one page.
  * `above(page)` returns content above the list, `below(row)` the details of a row,
  * `empty(isFiltered, page)` the message for an empty list.

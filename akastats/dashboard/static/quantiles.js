@@ -1,6 +1,6 @@
-/** Quantiles of a series. Pure. */
+/** Quantiles of a series. */
 
-/** Return a quantile of `sorted`, interpolated linearly; null if empty. */
+/** Return a quantile of `sorted`, interpolated linearly; null if `sorted` is empty. */
 export function quantile(sorted, share) {
   if (!sorted.length) return null;
   const position = (sorted.length - 1) * share;

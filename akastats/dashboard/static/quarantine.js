@@ -86,7 +86,7 @@ function openQuarantineDialog({ nodeid, suite }, onChange) {
       onChange();
     } catch (error) {
       setContent(status, error.message);
-      // A conflict with a rule (409): the user has read the reason and may force it.
+      // A rule forbids the change (409). The user has read the reason and may force the change.
       if (error.status === 409) offerForce(submit);
     } finally {
       submit.disabled = false;
@@ -138,7 +138,7 @@ function offerForce(submit) {
   setContent(submit, "Quarantine anyway");
 }
 
-// With a configured zone the server computes the end of the day; without one the browser's zone counts.
+// If a zone is configured, the server computes the end of the day; else the browser does, in its own zone.
 function endOfDay(day) {
   if (ZONE) return day;
   const [year, month, date] = day.split("-").map(Number);

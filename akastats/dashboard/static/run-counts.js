@@ -1,9 +1,9 @@
-/** Numbers of tests of a run. */
+/** Counts of a run's tests. */
 
 import { el } from "./dom.js";
 import { formatNumber, pluralize } from "./format.js";
 
-/** Return the number of tests per outcome, as pairs for `stackedBar`. */
+/** Return the number of tests per outcome, as `[name, count]` pairs for `stackedBar`. */
 export function outcomeCounts(run) {
   const names = ["passed", "failed", "errors", "skipped", "xfailed", "xpassed"];
   return names.map((name) => [name === "errors" ? "error" : name, run[name] ?? 0]);

@@ -52,7 +52,7 @@ function followRun(first, top, below) {
     shownCount = failingCount(run);
     fetchJson(apiUrl.run(run.id)).then(
       (newest) => newest.status === "running" && setContent(below, runSections(newest)),
-      // The next failure or the end of the run loads it again.
+      // The next failure, or the end of the run, loads the details again.
       () => {},
     );
   });

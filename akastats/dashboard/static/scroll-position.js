@@ -28,7 +28,7 @@ export function restoreScroll() {
   // A click on a link leaves the page before the timer fires.
   addEventListener("click", saveState, { capture: true });
   if (savedState?.y) scrollWhileLoading(() => scrollOnceTall(savedState.y));
-  // The browser looks for the section before it exists.
+  // The browser has looked for the section before the section existed.
   else if (!savedState && location.hash) scrollWhileLoading(scrollToSection);
 }
 

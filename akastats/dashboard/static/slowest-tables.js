@@ -9,7 +9,7 @@ import phrases from "./phrases.js";
 import { filledTable } from "./table.js";
 import { viewUrl } from "./urls.js";
 
-// As in akastats/analysis/comparison.py: a change counts if it is at least 10 % and 20 ms.
+// A change counts if it is at least 10 % and 20 ms, as in akastats/analysis/comparison.py.
 const [MIN_SHARE, MIN_US] = [0.1, 20_000];
 
 /** Return the table of a run's slowest tests. */

@@ -1,4 +1,4 @@
-/** Labels of stats: display names, formats and summaries. */
+/** Labels of statistics: display names, formats and summaries. */
 
 import { sendJson } from "./api.js";
 import { el } from "./dom.js";
@@ -25,7 +25,7 @@ export function fetchSummaries(labels) {
   return sendJson("POST", apiUrl.path("stats"), labels);
 }
 
-/** Return the format of a label's values: the plugin's labels are durations, other labels plain numbers. */
+/** Return the format of a label's values: a duration for the plugin's labels, else a plain number. */
 export function formatterOf(label) {
   return DURATION_LABEL.test(label) ? formatDuration : formatNumber;
 }

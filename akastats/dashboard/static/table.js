@@ -5,9 +5,9 @@ import { el, setContent } from "./dom.js";
 /**
  * Create an empty table and return `{frame, add(rows), update(row)}`.
  *
- * A column is `{title, cell(row), number, wide, widest, sort, grow, hint}`. `wide` columns are hidden on a phone, `widest`
- * on a laptop; `sort` is the API's sort key and `hint` the tooltip of the title.
- * `key(row)` identifies a row for `update`. `sort` is the current order (`-p95`); `onSort` receives the next one.
+ * A column is `{title, cell(row), number, wide, widest, sort, grow, hint}`. `wide` columns are hidden on a phone, and `widest`
+ * columns on a laptop; `sort` is the API's sort key and `hint` the tooltip of the title.
+ * `key(row)` identifies a row for `update`. `sort` is the current order (`-p95`); `onSort` receives the next order.
  * `below(row)` returns the details of a row, created when they are first opened.
  */
 export function createTable({ caption, columns, sort = "", onSort = null, below = null, key = null }) {
@@ -106,7 +106,7 @@ function sortDirection(name, sort) {
   return sort === `-${name}` ? "descending" : null;
 }
 
-// Numbers are first sorted descending, names ascending.
+// The first click sorts numbers in descending order, and names in ascending order.
 function nextSort({ sort: name, number }, sort) {
   const first = number ? `-${name}` : name;
   const second = number ? name : `-${name}`;

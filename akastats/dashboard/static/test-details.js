@@ -35,7 +35,7 @@ export async function view() {
       content: emptyMessage("No test selected", el("a", { href: viewUrl.tests() }, "Choose a test")),
     });
   const history = fetchJson(apiUrl.history(nodeid, suite, MAX_ATTEMPTS));
-  // If the test is unknown, show its error and ignore that of its history.
+  // If the test is unknown, show its error and ignore the error of its history.
   history.catch(() => {});
   const [test, mayWrite] = await Promise.all([fetchJson(apiUrl.test(nodeid, suite)), canWrite()]);
   const name = nodeid.slice(nodeid.indexOf("::") + 2);
@@ -249,7 +249,7 @@ function fixtureSection({ latest, fixtures, suite }) {
   );
 }
 
-/** Return the fixtures that the test requests; those that it can use if the run did not record the requests. */
+/** Return the fixtures that the test requests; if the run did not record them, all fixtures that it can use. */
 function fixtureTable(fixtures, suite) {
   const isRecorded = fixtures.some((each) => each.is_requested !== null);
   const rows = fixtures.filter((each) => each.is_requested !== false);

@@ -1,6 +1,6 @@
-/** Escape unprintable characters in untrusted text. Pure. */
+/** Escape unprintable characters in untrusted text. */
 
-// Control, format (including bidi), surrogate, private-use, line and paragraph separators: as akastats/formatting.py.
+// Control, format (including bidi), surrogate, private-use, line and paragraph separators, as in akastats/formatting.py.
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/gu;
 const SHORT_ESCAPES = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
 

@@ -5,7 +5,7 @@ import { setContent } from "./dom.js";
 import { fieldBar, selectField } from "./filters.js";
 import { hasQueryValue, navigateWith, queryValue, replaceQuery } from "./urls.js";
 
-/** Return the suite from the URL, else that of the newest run; empty for runs without a suite. */
+/** Return the suite from the URL, else the suite of the newest run; empty for runs without a suite. */
 export async function currentSuite() {
   if (hasQueryValue("suite")) return queryValue("suite");
   const newest = await fetchPath("runs", { limit: 1 });

@@ -8,7 +8,7 @@ import { emptyMessage } from "./messages.js";
 import phrases from "./phrases.js";
 import { viewUrl } from "./urls.js";
 
-// As in akastats/analysis/flakiness/classification.py.
+// Minimum number of commits for a verdict, as in akastats/analysis/flakiness/classification.py.
 const MIN_COMMITS = 5;
 
 /** Return a sentence as a note. */
@@ -27,7 +27,7 @@ export function differenceText({ seconds, typical, difference, speed_factor: spe
   return speed === null ? shown : `${shown}; ${machineSpeed(speed)}`;
 }
 
-/** Return the typical duration of a run, with the causes of a difference, and the machine speed, without missing ones. */
+/** Return the known texts about a run: typical duration, causes of a difference, machine speed. */
 export function typicalTexts({ usual_seconds: typical, seconds, causes, pace: speed }) {
   return [
     typical !== null && typicalText(typical) + durationDifference(seconds - typical, typical, causes),
