@@ -1,6 +1,6 @@
 """Statistics in Redis: push numbers with labels; read averages, extremes, deviations and histories."""
 
-# Do not import `typing`: the import takes 5 ms, ten times as long as the rest of this module.
+# Do not import `typing`: the import takes 5 ms, and the rest of this module takes 0.5 ms.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from akastats.stats import Stats, push_stat, push_stat_async
