@@ -12,7 +12,8 @@ from akastats.api.problems import Route, describe_errors
 from akastats.api.runs import MAX_VALUE
 from akastats.api.verdict_pages import After, encode_next, read_page
 from akastats.config import config
-from akastats.queries import flaky, run_report
+from akastats.queries import findings, flaky, run_report
+from akastats.queries.findings import Predictions
 from akastats.queries.flaky import ListQuery
 from akastats.queries.verdict_answers import VerdictsAnswer, answer_in_short, answer_test, answer_verdicts
 from akastats.redis import async_redis
@@ -86,3 +87,9 @@ async def get_flaky(
         total=page.total,
         verdicts=answer_in_short(page.source),
     )
+
+
+@router.get("/predictions")
+async def get_predictions(suite: AnySuite = None, branch: AnyBranch = None) -> Predictions:
+    """Return the findings that a later run fixed, newest first, with predicted and measured saving."""
+    return await async_redis.run(findings.read_predictions(config.namespace, suite, branch))

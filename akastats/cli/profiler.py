@@ -18,7 +18,7 @@ from akastats.extensions import load_finding_rules
 from akastats.model.findings import Finding
 from akastats.queries import findings, ledger, plan, times_of_test
 from akastats.queries import runs as reading
-from akastats.queries.findings import RunFindings
+from akastats.queries.findings import Predictions, RunFindings
 from akastats.queries.plan import ALL_DISTRIBUTIONS, DISTRIBUTIONS, MAX_WORKERS, PlanChoice, RunPlan
 from akastats.queries.times_of_test import TestInRun
 from akastats.redis import sync_redis
@@ -43,6 +43,7 @@ _NUMBERS = re.compile(r"\d{1,3}(,\d{1,3})*")
 def why(
     run: RunOrTest = "",
     is_complete: Annotated[bool, typer.Option("--all", help="Also list small savings.")] = False,
+    is_fixed: Annotated[bool, typer.Option("--fixed", help="List the findings that later runs fixed.")] = False,
     suite: Suite = "",
     url: Url = "",
     namespace: Namespace = "",
@@ -51,6 +52,11 @@ def why(
 ) -> None:
     """Show what costs time in a run, and what a change would save; or where the time of a test goes."""
     with targets.open_config(targets.from_options(url, namespace, directory)) as config:
+        if is_fixed:
+            _write_predictions(
+                sync_redis.run(findings.read_predictions(config.namespace, suite or None, None)), as_json
+            )
+            return
         if run and not _is_run(config, run):
             _explain_test(_read_times(config, run, suite), as_json)
             return
@@ -64,6 +70,24 @@ def why(
         return
     output.write_lines(f"run {answer.run}, {answer.wall:.1f} s", "", *finding_phrases.describe_ledger(of_run), "")
     output.write_lines(*_format_findings(answer))
+
+
+def _write_predictions(predictions: Predictions, as_json: bool) -> None:
+    if as_json:
+        output.write_json(predictions)
+        return
+    rows = [
+        (each.run, f"{each.finding.seconds:.2f}", f"{each.measured:.2f}", each.finding.title)
+        for each in predictions.items
+    ]
+    if not rows:
+        output.write_lines("No finding was fixed yet.")
+        return
+    output.table(
+        ("fixed in run", "predicted (s)", "measured (s)", "finding"), rows, ("predicted (s)", "measured (s)")
+    )
+    if predictions.error is not None:
+        output.write_lines("", f"median error of the predictions: {predictions.error:.0%}")
 
 
 def _is_run(config: Config, name: str) -> bool:
@@ -117,7 +141,11 @@ def _find_run(config: Config, run_id: str) -> str:
 
 def _format_findings(answer: RunFindings) -> list[str]:
     lines = [line for number, each in enumerate(answer.findings, 1) for line in _format_finding(number, each)]
-    return [*(lines or [phrases.NO_FINDINGS]), *(f"not recorded: {each}" for each in answer.lacks)]
+    fixed = [
+        f"fixed: {each.finding.title}; predicted {each.finding.seconds:.2f} s, measured {each.measured:.2f} s"
+        for each in answer.fixed
+    ]
+    return [*(lines or [phrases.NO_FINDINGS]), *fixed, *(f"not recorded: {each}" for each in answer.lacks)]
 
 
 def _format_finding(number: int, finding: Finding) -> list[str]:

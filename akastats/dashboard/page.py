@@ -36,6 +36,7 @@ FOREVER = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Ty
 @router.get("/test", response_class=HTMLResponse)
 @router.get("/flaky", response_class=HTMLResponse)
 @router.get("/slower", response_class=HTMLResponse)
+@router.get("/speed-up", response_class=HTMLResponse)
 @router.get("/stats", response_class=HTMLResponse)
 @router.get("/errors", response_class=HTMLResponse)
 @router.get("/errors/{rest:path}", response_class=HTMLResponse)

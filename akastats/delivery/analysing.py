@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from akastats.analysis.analyse import analyse
+from akastats.analysis.findings.rules import compare_costs
 from akastats.config import Config
 from akastats.delivery.spool_delivery import UNSOUND, Execute
-from akastats.errors import AkastatsError
+from akastats.errors import AkastatsError, CorruptDataError, NotFoundError
 from akastats.extensions import call_hooks, load_analysis_hooks
 from akastats.model import verdicts
+from akastats.model.findings import RunCosts
 from akastats.model.verdicts import Verdicts
 from akastats.queries import analysis_input
 from akastats.queries.analysis_input import RecordCache
+from akastats.queries.ledger import read_recorded_run
 from akastats.queries.quarantine import read_quarantined_during
 from akastats.queries.runs import Run, read_run
 from akastats.store import runs
@@ -56,11 +60,19 @@ class Analyser:
         """
         namespace = self._config.namespace
         content = self._execute(analysis_input.read_input(namespace, run_id, self._records, quarantined))
-        result = analyse(content)
+        result = replace(analyse(content), costs=self._find_costs(run_id, content.previous))
         ttl_s = self._config.run_days * runs.DAY_S
         self._execute(stored.store_verdicts(namespace, run_id, verdicts.pack(result), ttl_s))
         self._call_hooks(result)
         return result
+
+    def _find_costs(self, run_id: str, before: Verdicts | None) -> RunCosts | None:
+        """Return the findings of a run; `None` for a run that is too large, or if a rule fails on its data."""
+        try:
+            _, recorded = self._execute(read_recorded_run(self._config.namespace, run_id))
+            return compare_costs(run_id, recorded, before)
+        except (NotFoundError, CorruptDataError, *UNSOUND):
+            return None
 
     def _call_hooks(self, result: Verdicts) -> None:
         hooks = load_analysis_hooks()

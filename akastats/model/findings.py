@@ -82,6 +82,61 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class RecordedFinding:
+    """A finding as the verdicts of a run store it.
+
+    kind: name of the rule.
+    place: first place, as text; empty if there is none.
+    title: its title.
+    seconds: predicted saving in seconds.
+    low, high: interval of the prediction, in seconds.
+    """
+
+    kind: str
+    place: str
+    title: str
+    seconds: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class FixedFinding:
+    """A finding that a later run no longer has: the prediction, and what came true.
+
+    finding: the finding as it was last recorded.
+    measured: wall time of the runs with the finding minus that of the first run without it, in seconds.
+    before: the last run with the finding.
+    run: the first run without it.
+    """
+
+    finding: RecordedFinding
+    measured: float
+    before: str
+    run: str
+
+
+@dataclass(frozen=True)
+class RunCosts:
+    """The findings of a run, for the comparison with the next one.
+
+    workers: number of pytest-xdist workers; 0 without workers.
+    dist: `--dist` of pytest-xdist.
+    tests: number of tests.
+    walls: wall times of the newest runs with these findings, in seconds; that of the run is the last one.
+    findings: its findings, the largest saving first.
+    fixed: fixed findings of this and of earlier runs, newest first.
+    """
+
+    workers: int
+    dist: str
+    tests: int
+    walls: tuple[float, ...]
+    findings: tuple[RecordedFinding, ...] = ()
+    fixed: tuple[FixedFinding, ...] = ()
+
+
+@dataclass(frozen=True)
 class FoundCost:
     """A finding as its rule returns it, before the saving is computed.
 

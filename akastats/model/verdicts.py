@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 from akastats.errors import CorruptDataError
+from akastats.model.findings import RunCosts
 from akastats.model.stored_values import MIB, decompress, json_of, read
 
 State = Literal["healthy", "flaky", "broken", "new", "undecided"]
@@ -211,6 +212,7 @@ class Verdicts:
     outliers: tests whose duration exceeds their history, largest difference first
     newly_skipped: tests that this run skipped although the newest runs of the base ran them
     causes: reasons why `seconds` differs from `usual_seconds`, the largest first
+    costs: findings of the run, and those that are fixed; `None` if they were not computed
     """
 
     run: str
@@ -238,6 +240,7 @@ class Verdicts:
     outliers: tuple[Outlier, ...] = ()
     newly_skipped: tuple[str, ...] = ()
     causes: tuple[DurationCause, ...] = ()
+    costs: RunCosts | None = None
 
 
 def looks_like_outage(verdicts: Verdicts) -> bool:

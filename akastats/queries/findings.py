@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
+from akastats.analysis.findings.fixed import measure_errors
 from akastats.analysis.findings.rules import RULES, Rule, find_all, find_first, guard
 from akastats.errors import NotFoundError
-from akastats.model.findings import Finding, Place, Since
+from akastats.model.findings import Finding, FixedFinding, Place, Since
 from akastats.model.results import label
 from akastats.queries.ledger import read_recorded_run
 from akastats.queries.run_details import read_profile
 from akastats.queries.runs import Run, read_commits
-from akastats.queries.verdicts import read_verdicts_if_any
+from akastats.queries.verdicts import read_newest, read_verdicts_if_any
 from akastats.store.requests import Operation
 
 #: Document with the accuracy of the predictions.
@@ -29,6 +30,7 @@ class RunFindings:
     explained: share of wall time that the ledger explains, from 0 to 1
     lacks: data that the run did not record, and rules of extensions that failed
     accuracy: document with the accuracy of the predictions
+    fixed: findings of the run before that this run no longer has
     """
 
     run: str
@@ -37,6 +39,32 @@ class RunFindings:
     explained: float
     lacks: list[str]
     accuracy: str = ACCURACY
+    fixed: list[FixedFinding] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Fixed findings of a suite, and how well their savings were predicted.
+
+    items: fixed findings, newest first
+    error: median relative error of the predictions; null if nothing is fixed
+    """
+
+    items: list[FixedFinding]
+    error: float | None
+
+
+def read_predictions(namespace: str, suite: str | None, branch: str | None) -> Operation[Predictions]:
+    """Read the fixed findings of a suite and branch from its newest verdicts.
+
+    suite: name of the suite; empty for runs without a suite, `None` for all
+    branch: name of the branch; empty for any, `None` for the default branch
+    """
+    newest = yield from read_newest(namespace, suite, branch)
+    costs = newest.costs if newest else None
+    fixed = list(costs.fixed) if costs else []
+    error = measure_errors(fixed)
+    return Predictions(fixed, None if error is None else round(error, 4))
 
 
 def read_findings(
@@ -52,8 +80,15 @@ def read_findings(
     rules = [*RULES, *(guard(name, rule, errors) for name, rule in (further or {}).items())]
     items = yield from _add_since(namespace, run, find_all(recorded, rules, is_complete))
     ledger = recorded.ledger
+    of_run = yield from read_verdicts_if_any(namespace, run.id)
+    fixed = of_run.costs.fixed if of_run and of_run.costs else ()
     return RunFindings(
-        run.id, round(recorded.wall, 3), items, round(ledger.explained, 4), [*ledger.lacks, *errors]
+        run.id,
+        round(recorded.wall, 3),
+        items,
+        round(ledger.explained, 4),
+        [*ledger.lacks, *errors],
+        fixed=[each for each in fixed if each.run == run.id],
     )
 
 

@@ -140,6 +140,7 @@ def paths(address: str, name: str) -> list[str]:
         "whole run": [f"/runs/{PAYLOAD_RUN}"],
         "flaky": ["/flaky", *(f"/flaky?branch={quote(text, safe='')}" for text in BROKEN_OUT[::8])],
         "slower": ["/slower", *(f"/slower?branch={quote(text, safe='')}" for text in BROKEN_OUT[::8])],
+        "speed up": ["/speed-up", f"/speed-up?run={PAYLOAD_RUN}"],
         "tests": ["/tests", *(f"/tests?q={quote(text, safe='')}" for text in BROKEN_OUT[::8])],
         "grid": ["/tests?view=grid"],
         "errors": ["/errors"],
@@ -149,7 +150,7 @@ def paths(address: str, name: str) -> list[str]:
 
 NAMES = (
     *("overview", "whole run", "runs", "compare", "tests", "grid", "test", "test with verdict"),
-    *("flaky", "slower", "errors", "error", "stats", "stat"),
+    *("flaky", "slower", "speed up", "errors", "error", "stats", "stat"),
 )
 UNFOLD = """() => {
     document.querySelectorAll("details").forEach((one) => (one.open = true));

@@ -45,10 +45,11 @@ def paths(address: str, runs: list[dict]) -> dict[str, str]:
         "error": f"/errors/{error}",
         "stats": "/stats",
         "stat": "/stats?label=orders",
+        "speed up": "/speed-up",
     }
 
 
-VIEWS = ("overview", "run", "compare", "tests", "grid", "test", "errors", "error", "stats", "stat")
+VIEWS = ("overview", "run", "compare", "tests", "grid", "test", "errors", "error", "stats", "stat", "speed up")
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "dark")], ids=["wide", "phone"])
@@ -230,6 +231,27 @@ def test_an_address_leads_to_its_section(view, paths):
     page.wait_for_function(
         "Math.abs(document.querySelector('#speed-up').getBoundingClientRect().top - 64) < 8", timeout=10_000
     )
+
+
+def test_the_duration_with_other_workers_is_predicted_on_request(view):
+    """The address keeps the choice, and the table has the workers that were entered."""
+    page = view.go("/speed-up?workers=0,3&dist=load")
+
+    rows = page.locator("#what-if tbody tr")
+    expect(rows).to_have_count(2)
+    expect(rows.last).to_contain_text("3")
+    page.locator("select[name=order]").select_option(label="longest-first")
+    expect(page).to_have_url(re.compile(r"order=longest-first"))
+    page.locator("input[name=workers]").fill("0, 1, 2")
+    expect(rows).to_have_count(3)
+
+
+def test_a_choice_that_is_not_possible_is_explained(view):
+    """The message is that of the API."""
+    view.expected = ("404 (Not Found)",)
+    page = view.go("/speed-up?without=nonesuch")
+
+    expect(page.locator("#what-if")).to_contain_text("no fixture 'nonesuch' in this run")
 
 
 FINDING = {

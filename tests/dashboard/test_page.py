@@ -14,7 +14,17 @@ from tests.api.conftest import call
 from tests.delivered_runs import deliver_run
 
 VOID = {"meta", "link", "br", "img"}
-ADDRESSES = ["/", "/tests", "/test", "/stats", "/errors", "/errors/0a1b", "/runs/2026", "/runs/2026/compare/2025"]
+ADDRESSES = [
+    "/",
+    "/tests",
+    "/test",
+    "/speed-up",
+    "/stats",
+    "/errors",
+    "/errors/0a1b",
+    "/runs/2026",
+    "/runs/2026/compare/2025",
+]
 
 
 class Reader(HTMLParser):

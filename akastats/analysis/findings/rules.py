@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from akastats.analysis.findings import durations, fixtures, garbage, imports, memory, processes
+from akastats.analysis.findings.fixed import record_costs
 from akastats.analysis.findings.recorded_run import RecordedRun, make_recorded_run
-from akastats.model.findings import Finding, FoundCost, Saving
+from akastats.model.findings import Finding, FoundCost, RunCosts, Saving
 from akastats.model.profile import Profile
+from akastats.model.verdicts import Verdicts
 
 Rule = Callable[[RecordedRun], Iterable[FoundCost]]
 
@@ -58,6 +60,19 @@ def find_first(
     if len(content.tests.nodeid) > MAX_REPLAYED:
         return ()
     return find_all(make_recorded_run(content, workers, dist, cpus, memory=machine_memory))[:MAX_FIRST]
+
+
+def compare_costs(run_id: str, run: RecordedRun, before: Verdicts | None) -> RunCosts | None:
+    """Return the findings of a run, compared with those of the run before; `None` for more than 20,000 attempts.
+
+    before: verdicts of the run before; `None` if there are none
+    """
+    if len(run.content.tests.nodeid) > MAX_REPLAYED:
+        return None
+    costs = RunCosts(run.costs.workers, run.costs.dist, len(run.costs.tests), (round(run.wall, 6),))
+    findings = find_all(run, is_complete=True)
+    earlier = before.costs if before else None
+    return record_costs(run_id, costs, findings, find_all(run), earlier, before.run if before else "")
 
 
 def guard(name: str, rule: Rule, errors: list[str]) -> Rule:

@@ -9,7 +9,7 @@ from itertools import pairwise
 from statistics import fmean, median
 
 from akastats.analysis.ledger import Ledger, ProcessLedger
-from akastats.analysis.schedule.crowding import measure_crowding
+from akastats.analysis.schedule.crowding import measure_crowding, take_turns
 from akastats.analysis.schedule.order import sort_longest_first
 from akastats.model.profile import Profile
 
@@ -148,12 +148,12 @@ def crowd(workers: int, cpus: int) -> float:
 
 
 def crowd_startup(workers: int, cpus: int) -> float:
-    """Return the number of processes per CPU while workers start, at least 1.
+    """Return how many times as long the start of a process takes while workers start, at least 1.
 
     The main process needs a CPU as well. With two workers on two CPUs, workers of more-itertools were configured
     in 0.27 s, a single worker in 0.18 s.
     """
-    return crowd(workers + 1 if workers else 0, cpus)
+    return take_turns(workers + 1, cpus) if workers else 1.0
 
 
 def _median_span(processes: Iterable[ProcessLedger], spans: Sequence[str]) -> float:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from akastats.analysis.ledger import ImportCost, ProcessLedger, Resources, Samples
-from akastats.api.models.common import COMMIT, NODEID, RUN_ID
+from akastats.api.models.common import COMMIT, EARLIER_RUN, NODEID, RUN_ID
 from akastats.api.models.derived import add_examples
-from akastats.model.findings import Finding, Place, Saving, Since
-from akastats.queries.findings import RunFindings
+from akastats.model.findings import Finding, FixedFinding, Place, RecordedFinding, Saving, Since
+from akastats.queries.findings import Predictions, RunFindings
 from akastats.queries.ledger import RunDifference, RunLedger
 from akastats.queries.plan import PlanChoice, RunPlan
 
@@ -57,6 +57,17 @@ add_examples(
     advice='Give it scope="module" if the tests do not change its value.',
     needs="ledger",
 )
+add_examples(
+    RecordedFinding,
+    kind="fixture-scope",
+    place="::catalogue",
+    title="Fixture catalogue is set up 36 times; module scope would set it up 4 times",
+    seconds=3.8,
+    low=3.5,
+    high=4.1,
+)
+add_examples(FixedFinding, measured=3.6, before=EARLIER_RUN, run=RUN_ID)
+add_examples(Predictions, error=0.06)
 add_examples(RunFindings, run=RUN_ID, wall=12.4, explained=0.99, lacks=[], accuracy="docs/accuracy.md")
 add_examples(PlanChoice, workers=4, dist="worksteal", wall=7.9, low=7.6, high=8.2, floor=3.1)
 add_examples(RunPlan, run=RUN_ID, workers=2, dist="load", wall=12.4, predicted=12.1, floor=3.1)

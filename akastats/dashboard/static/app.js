@@ -16,6 +16,7 @@ const ROUTES = [
   [["test"], () => import("./test-details.js")],
   [["flaky"], () => import("./flaky-tests.js")],
   [["slower"], () => import("./slower-tests.js")],
+  [["speed-up"], () => import("./speed-up.js")],
   [["errors"], () => import("./error-list.js")],
   [["errors", "*"], () => import("./error-details.js")],
   [["stats"], () => (queryValue("label") ? import("./stat-details.js") : import("./stat-list.js"))],

@@ -5,6 +5,7 @@ import { shortCommit } from "./fields.js";
 import { formatDuration, formatNumber, formatPercent, pluralize } from "./format.js";
 import { meterBar } from "./inline-charts.js";
 import { runLinkById, testLink } from "./links.js";
+import { emptyMessage } from "./messages.js";
 import phrases from "./phrases.js";
 import { expandableTable, filledTable } from "./table.js";
 import { viewUrl } from "./urls.js";
@@ -54,6 +55,24 @@ function placeLink({ fixture, file, nodeid, package: imported, option }, suite) 
     return el("a", { class: "nodeid", href: viewUrl.stats({ label }) }, fixture.replace(/^::/, ""));
   }
   return el("code", {}, imported ?? file ?? option ?? "");
+}
+
+/** Return the findings that later runs fixed, with predicted and measured saving. */
+export function fixedTable({ items, error }) {
+  if (!items.length) return emptyMessage("No finding was fixed yet");
+  return [
+    filledTable({
+      caption: "Fixed findings",
+      rows: items,
+      columns: [
+        { title: "Finding", grow: true, cell: ({ finding }) => finding.title },
+        { title: "Predicted", number: true, cell: ({ finding }) => formatDuration(finding.seconds) },
+        { title: "Measured", number: true, cell: ({ measured }) => formatDuration(measured) },
+        { title: "Fixed in", cell: ({ run }) => runLinkById(run) },
+      ],
+    }),
+    error !== null && el("p", { class: "note" }, `Median error of the predictions: ${formatPercent(error)}.`),
+  ];
 }
 
 function savedTime({ seconds, low, high }) {

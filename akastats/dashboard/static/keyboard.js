@@ -7,6 +7,7 @@ const VIEWS = {
   t: viewUrl.tests,
   f: viewUrl.flaky,
   l: viewUrl.slower,
+  u: viewUrl.speedUp,
   e: viewUrl.errors,
   s: viewUrl.stats,
 };

@@ -164,6 +164,10 @@ function runOption({ id, started, branch, commit, status }) {
   return el("option", { value: id }, facts.join(" · "));
 }
 
+function allSavings({ id, suite }) {
+  return el("a", { href: viewUrl.speedUp({ run: id, suite }) }, "Try changes");
+}
+
 function runSections(run) {
   if (!run.has_profile) return missingProfile(run);
   const profile = fetchJson(apiUrl.profile(run.id));
@@ -180,7 +184,7 @@ function runSections(run) {
     ),
     section(
       "Speed up",
-      { id: "speed-up", note: "what a change would save" },
+      { id: "speed-up", note: "what a change would save", beside: allSavings(run) },
       whenLoaded(fetchJson(apiUrl.findings(run.id)), (answer) => findingTable(answer, run.suite)),
       whenLoaded(fetchJson(apiUrl.plan(run.id)), planTable),
     ),

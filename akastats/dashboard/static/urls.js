@@ -31,6 +31,7 @@ export const viewUrl = {
   stats: (query) => appUrl("stats", query),
   flaky: (query) => appUrl("flaky", query),
   slower: (query) => appUrl("slower", query),
+  speedUp: (query) => appUrl("speed-up", query),
 };
 
 /** URLs of the API. */

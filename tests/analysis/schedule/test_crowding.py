@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from akastats.analysis.schedule.crowding import measure_crowding, share_cpus
+from akastats.analysis.schedule import crowding
+from akastats.analysis.schedule.crowding import measure_crowding, share_cpus, take_turns
 from tests.profiles import profile_with
 
 WORKERS = ["gw0", "gw1", "gw2", "gw3"]
@@ -47,3 +48,13 @@ def test_pytest_computes_between_two_tests() -> None:
 
     assert pytest.approx([2.0, 2.0, 2.0]) == measure_crowding(profile_with(short).tests, 1)
     assert pytest.approx([1.6, 2.0, 2.0]) == measure_crowding(profile_with(long).tests, 1)
+
+
+@pytest.mark.parametrize(("processes", "factor"), [(0, 1.0), (1, 1.0), (2, 1.0), (4, 2.5), (8, 5.5)])
+def test_taking_turns_needs_additional_time(
+    monkeypatch: pytest.MonkeyPatch, processes: int, factor: float
+) -> None:
+    """The more processes share a CPU, the more."""
+    monkeypatch.setattr(crowding, "TURNS", 0.5)
+
+    assert factor == take_turns(processes, 2)
