@@ -14,17 +14,17 @@ MAX_AROUND_US = 10_000
 
 
 # Additional time of many processes that take turns on a CPU, as a share of their time. With four workers on two
-# CPUs, tests of attrs took 1.2 times as long as the CPU time of all tests divided by the CPUs.
+# CPUs, tests of attrs took 1.2 times their CPU time divided by the number of CPUs.
 TURNS = 0.35
 
 
 def take_turns(processes: float, cpus: int) -> float:
-    """Return how many times as long processes take that share some CPUs, at least 1."""
+    """Return the factor by which sharing some CPUs slows processes down, at least 1."""
     return max(1.0, processes / cpus) * (1.0 + TURNS * max(0.0, 1.0 - cpus / processes)) if processes else 1.0
 
 
 def share_cpus(computing: int, controller: float, cpus: int) -> float:
-    """Return how many times as long tests take while some workers compute, at least 1.
+    """Return the factor by which sharing the CPUs slows tests down while some workers compute, at least 1.
 
     computing: number of workers that compute
     controller: number of CPUs that the main process needs to report the tests of each of them; at most 1 in total

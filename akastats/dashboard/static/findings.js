@@ -5,7 +5,6 @@ import { shortCommit } from "./fields.js";
 import { formatDuration, formatNumber, formatPercent, pluralize } from "./format.js";
 import { meterBar } from "./inline-charts.js";
 import { runLinkById, testLink } from "./links.js";
-import { emptyMessage } from "./messages.js";
 import phrases from "./phrases.js";
 import { expandableTable, filledTable } from "./table.js";
 import { viewUrl } from "./urls.js";
@@ -59,7 +58,7 @@ function placeLink({ fixture, file, nodeid, package: imported, option }, suite) 
 
 /** Return the findings that later runs fixed, with predicted and measured saving. */
 export function fixedTable({ items, error }) {
-  if (!items.length) return emptyMessage("No finding was fixed yet");
+  if (!items.length) return el("p", { class: "note" }, "No finding was fixed yet.");
   return [
     filledTable({
       caption: "Fixed findings",

@@ -1,4 +1,4 @@
-/** View of possible savings: the findings of a run, and the predicted duration with changes that the user chooses. */
+/** View of findings and predictions: what costs time in a run, and the predicted duration with changes that the user chooses. */
 
 import { fetchJson, fetchPath } from "./api.js";
 import { el, setContent } from "./dom.js";
@@ -18,7 +18,7 @@ const EXPLANATION = "What costs time in the newest run, and what a change would 
 // Number of newest runs among which the newest finished one is searched.
 const NEWEST_RUNS = 20;
 
-/** Show the possible savings of the run in the URL, else of the newest run of a suite. */
+/** Show the findings of the run in the URL, else of the newest run of a suite. */
 export async function view() {
   const [facets, suite] = await Promise.all([fetchPath("facets"), currentSuite()]);
   const run = await findRun(suite);
