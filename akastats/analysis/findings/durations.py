@@ -183,7 +183,8 @@ def find_reruns(run: RecordedRun) -> Iterator[FoundCost]:
 def find_parametrised_family(run: RecordedRun) -> Iterator[FoundCost]:
     """Find test functions with many parameters, and the time that half of the parameters take."""
     families: dict[str, list[str]] = defaultdict(list)
-    seconds = {test.nodeid: test.seconds for test in run.costs.tests}
+    # Fixtures and waiting have rules of their own.
+    seconds = _sum_computed_calls(run)
     for nodeid in seconds:
         if "[" in nodeid:
             families[name_function(nodeid)].append(nodeid)

@@ -41,6 +41,8 @@ RULES: tuple[Rule, ...] = (
 #: Minimum saving of a finding, as a share of the wall time and in seconds; one of the two suffices.
 MIN_SHARE = 0.05
 MIN_SAVING_S = 0.5
+#: Minimum relative margin of a saving: the median error of predictions, see docs/accuracy.md.
+MEASURED_ERROR = 0.12
 #: Maximum number of findings in the terminal and in reports.
 MAX_FIRST = 3
 # Maximum number of attempts of a run whose findings are named there: 31 replays of 20,000 tests take 1.2 s.
@@ -110,7 +112,7 @@ def _without_repetitions(costs: Iterable[FoundCost]) -> Iterator[FoundCost]:
 
 
 def _make_finding(run: RecordedRun, cost: FoundCost) -> Finding:
-    margin = cost.saved * min(1.0, run.replay_error)
+    margin = cost.saved * min(1.0, max(MEASURED_ERROR, run.replay_error, run.costs.spread))
     saving = Saving(
         seconds=round(cost.saved, 3),
         low=round(cost.saved - margin, 3),
