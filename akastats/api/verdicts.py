@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query, Response
 
+from akastats.api.access import requires_write
 from akastats.api.limits import PAGE_DEFAULT, PageSize
 from akastats.api.models.verdicts import FlakyPage
 from akastats.api.problems import Route, describe_errors
 from akastats.api.runs import MAX_VALUE
 from akastats.api.verdict_pages import After, encode_next, read_page
 from akastats.config import config
+from akastats.errors import NotFoundError
+from akastats.model.findings import FindingMark, MarkName
 from akastats.queries import findings, flaky, run_report
 from akastats.queries.findings import Predictions
 from akastats.queries.flaky import ListQuery
 from akastats.queries.verdict_answers import VerdictsAnswer, answer_in_short, answer_test, answer_verdicts
 from akastats.redis import async_redis
+from akastats.triage import finding_marks
 
 router = APIRouter(prefix="/api/v1", route_class=Route, tags=["verdicts"], responses=describe_errors(422, 503))
 
@@ -87,6 +91,35 @@ async def get_flaky(
         total=page.total,
         verdicts=answer_in_short(page.source),
     )
+
+
+FindingId = Annotated[
+    str, Path(min_length=1, max_length=64, description="id of a finding", examples=["7e8a1bf79f85d966"])
+]
+
+
+@router.put("/findings/{id}/mark", dependencies=[requires_write])
+async def put_finding_mark(
+    id: FindingId,
+    mark: Annotated[MarkName, Query(description="dismissed findings are hidden from terminal and reports")],
+    reason: Annotated[str, Query(max_length=500, description="reason", examples=["needs the real server"])] = "",
+) -> FindingMark:
+    """Acknowledge or dismiss a finding in all runs of its suite. This replaces an earlier mark."""
+    return await async_redis.run(finding_marks.put_mark(config.namespace, config.run_days, id, mark, reason))
+
+
+@router.delete(
+    "/findings/{id}/mark",
+    status_code=204,
+    response_class=Response,
+    dependencies=[requires_write],
+    responses=describe_errors(404),
+)
+async def delete_finding_mark(id: FindingId) -> Response:
+    """Remove the mark of a finding."""
+    if not await async_redis.run(finding_marks.remove_mark(config.namespace, id)):
+        raise NotFoundError(f"finding {id!r} has no mark: GET /api/v1/runs/{{id}}/findings lists ids and marks")
+    return Response(status_code=204)
 
 
 @router.get("/predictions")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
@@ -15,7 +15,7 @@ from akastats.cli.verdict_tables import COMMIT_WIDTH
 from akastats.config import Config
 from akastats.errors import NotFoundError
 from akastats.extensions import load_finding_rules
-from akastats.model.findings import Finding
+from akastats.model.findings import Finding, MarkName
 from akastats.queries import findings, ledger, plan, times_of_test
 from akastats.queries import runs as reading
 from akastats.queries.findings import Predictions, RunFindings
@@ -23,6 +23,7 @@ from akastats.queries.plan import ALL_DISTRIBUTIONS, DISTRIBUTIONS, MAX_WORKERS,
 from akastats.queries.times_of_test import TestInRun
 from akastats.redis import sync_redis
 from akastats.report import finding_phrases, phrases
+from akastats.triage import finding_marks
 
 RunOrTest = Annotated[
     str,
@@ -43,6 +44,10 @@ _NUMBERS = re.compile(r"\d{1,3}(,\d{1,3})*")
 def why(
     run: RunOrTest = "",
     is_complete: Annotated[bool, typer.Option("--all", help="Also list small savings.")] = False,
+    dismiss: Annotated[str, typer.Option(help="Dismiss the finding with this id in all runs.", metavar="ID")] = "",
+    acknowledge: Annotated[str, typer.Option(help="Acknowledge the finding with this id.", metavar="ID")] = "",
+    restore: Annotated[str, typer.Option(help="Remove the mark of the finding with this id.", metavar="ID")] = "",
+    reason: Annotated[str, typer.Option(help="Reason of --dismiss or --acknowledge.")] = "",
     is_fixed: Annotated[bool, typer.Option("--fixed", help="List the findings that later runs fixed.")] = False,
     suite: Suite = "",
     url: Url = "",
@@ -52,6 +57,9 @@ def why(
 ) -> None:
     """Show what costs time in a run, and what a change would save; or where the time of a test goes."""
     with targets.open_config(targets.from_options(url, namespace, directory)) as config:
+        if dismiss or acknowledge or restore:
+            _mark(config, dismiss, acknowledge, restore, reason)
+            return
         if is_fixed:
             _write_predictions(
                 sync_redis.run(findings.read_predictions(config.namespace, suite or None, None)), as_json
@@ -70,6 +78,20 @@ def why(
         return
     output.write_lines(f"run {answer.run}, {answer.wall:.1f} s", "", *finding_phrases.describe_ledger(of_run), "")
     output.write_lines(*_format_findings(answer))
+
+
+def _mark(config: Config, dismissed: str, acknowledged: str, restored: str, reason: str) -> None:
+    """Store or remove the marks of findings, by their ids."""
+    for id_, name in ((dismissed, "dismissed"), (acknowledged, "acknowledged")):
+        if id_:
+            sync_redis.run(
+                finding_marks.put_mark(config.namespace, config.run_days, id_, cast(MarkName, name), reason)
+            )
+            output.write_lines(f"{name}: {id_}")
+    if restored:
+        if not sync_redis.run(finding_marks.remove_mark(config.namespace, restored)):
+            raise NotFoundError(f"finding {restored!r} has no mark: `akastats why` lists the ids of findings")
+        output.write_lines(f"restored: {restored}")
 
 
 def _write_predictions(predictions: Predictions, as_json: bool) -> None:
@@ -140,12 +162,23 @@ def _find_run(config: Config, run_id: str) -> str:
 
 
 def _format_findings(answer: RunFindings) -> list[str]:
-    lines = [line for number, each in enumerate(answer.findings, 1) for line in _format_finding(number, each)]
+    shown = [each for each in answer.findings if each.mark is None or each.mark.mark != "dismissed"]
+    lines = [line for number, each in enumerate(shown, 1) for line in _format_finding(number, each)]
+    hidden = [
+        f"dismissed: {each.title} ({each.id}{': ' if each.mark.reason else ''}{each.mark.reason})"
+        for each in answer.findings
+        if each.mark is not None and each.mark.mark == "dismissed"
+    ]
     fixed = [
         f"fixed: {each.finding.title}; predicted {each.finding.seconds:.2f} s, measured {each.measured:.2f} s"
         for each in answer.fixed
     ]
-    return [*(lines or [phrases.NO_FINDINGS]), *fixed, *(f"not recorded: {each}" for each in answer.lacks)]
+    return [
+        *(lines or [phrases.NO_FINDINGS]),
+        *hidden,
+        *fixed,
+        *(f"not recorded: {each}" for each in answer.lacks),
+    ]
 
 
 def _format_finding(number: int, finding: Finding) -> list[str]:
@@ -156,6 +189,7 @@ def _format_finding(number: int, finding: Finding) -> list[str]:
         *([f"   where: {', '.join(places)}"] if places else []),
         *_format_since(finding),
         f"   {finding.advice}",
+        f"   id: {finding.id}" + (f", acknowledged: {finding.mark.reason}" if finding.mark else ""),
         "",
     ]
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
+
+MarkName = Literal["acknowledged", "dismissed"]
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,20 @@ class Since:
 
 
 @dataclass(frozen=True)
+class FindingMark:
+    """What a user decided about a finding.
+
+    mark: acknowledged, or dismissed, which hides it from the terminal and from reports.
+    reason: reason as it was entered.
+    since: time of the decision, epoch seconds.
+    """
+
+    mark: MarkName
+    reason: str
+    since: float
+
+
+@dataclass(frozen=True)
 class Finding:
     """One cost and the change that avoids it.
 
@@ -79,6 +96,14 @@ class Finding:
     evidence: Mapping[str, float]
     advice: str
     needs: str = "ledger"
+    id: str = ""
+    mark: FindingMark | None = None
+
+
+def get_place(finding: Finding) -> str:
+    """Return the first place of a finding as text; empty if there is none."""
+    place = finding.where[0] if finding.where else Place()
+    return next(filter(None, (place.fixture, place.nodeid, place.package, place.file, place.option)), "")
 
 
 @dataclass(frozen=True)

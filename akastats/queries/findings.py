@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from akastats.analysis.findings.fixed import measure_errors
-from akastats.analysis.findings.rules import RULES, Rule, find_all, find_first, guard
+from akastats.analysis.findings.rules import MAX_FIRST, RULES, Rule, find_all, find_first, guard
 from akastats.errors import NotFoundError
 from akastats.model.findings import Finding, FixedFinding, Place, Since
 from akastats.model.results import label
@@ -15,6 +15,7 @@ from akastats.queries.run_details import read_profile
 from akastats.queries.runs import Run, read_commits
 from akastats.queries.verdicts import read_newest, read_verdicts_if_any
 from akastats.store.requests import Operation
+from akastats.triage.finding_marks import add_marks, read_marks, without_dismissed
 
 #: Document with the accuracy of the predictions.
 ACCURACY = "docs/accuracy.md"
@@ -78,7 +79,8 @@ def read_findings(
     run, recorded = yield from read_recorded_run(namespace, run_id)
     errors: list[str] = []
     rules = [*RULES, *(guard(name, rule, errors) for name, rule in (further or {}).items())]
-    items = yield from _add_since(namespace, run, find_all(recorded, rules, is_complete))
+    matches = yield from _add_since(namespace, run, find_all(recorded, rules, is_complete))
+    items = add_marks(matches, run.suite or "", (yield from read_marks(namespace)))
     ledger = recorded.ledger
     of_run = yield from read_verdicts_if_any(namespace, run.id)
     fixed = of_run.costs.fixed if of_run and of_run.costs else ()
@@ -120,4 +122,5 @@ def read_first_findings(namespace: str, run: Run) -> Operation[tuple[Finding, ..
         content = yield from read_profile(namespace, run.id)
     except NotFoundError:
         return ()
-    return find_first(content, run.workers or 0, run.dist or "load", run.cpu_count or 1, run.machine_memory)
+    matches = find_first(content, run.workers or 0, run.dist or "load", run.cpu_count or 1, run.machine_memory)
+    return without_dismissed(matches, run.suite or "", (yield from read_marks(namespace)))[:MAX_FIRST]

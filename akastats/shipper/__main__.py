@@ -22,6 +22,7 @@ from typing import Any
 
 from akastats import config as configuration
 from akastats import embedded, redis
+from akastats.analysis.findings.rules import MAX_FIRST
 from akastats.config import Config, remove_credentials
 from akastats.delivery.analysing import Analyser, analyse_late_runs
 from akastats.delivery.checkout import Checkout
@@ -56,6 +57,7 @@ from akastats.store import indexes as listing
 from akastats.store import runs
 from akastats.store.requests import Operation
 from akastats.triage import acknowledgements
+from akastats.triage.finding_marks import read_marks, without_dismissed
 
 # Minimum and maximum seconds between two reads of new records. The interval doubles while there are none.
 MIN_POLL_S, MAX_POLL_S = 0.01, 0.2
@@ -316,8 +318,10 @@ class Shipper:
     def _findings(self) -> tuple[Finding, ...]:
         """The first findings of the run; empty after an error, which must not prevent the verdicts."""
         try:
-            return find_costs(self.delivery.builder)
-        except UNSOUND:
+            costs = find_costs(self.delivery.builder)
+            marks = self.execute(read_marks(self._config.namespace)) if costs else {}
+            return without_dismissed(costs, self.delivery.builder.suite, marks)[:MAX_FIRST]
+        except (AkastatsError, *UNSOUND):
             return ()
 
     def _publish(self, verdicts: Verdicts | None) -> tuple[str, ...]:

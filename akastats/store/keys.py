@@ -22,6 +22,7 @@
 | `NS::VERDICTS::id` | string | the verdicts of one run, compressed, see `model/verdicts.py` |
 | `NS::QUARANTINE` | hash | quarantine entries by label of the test, JSON |
 | `NS::MARKS` | hash | acknowledgements by id of the duration change, JSON |
+| `NS::FINDING_MARKS` | hash | marks by id of the finding, JSON |
 """
 
 from __future__ import annotations
@@ -143,3 +144,8 @@ def quarantine(namespace: str) -> str:
 def acknowledgements(namespace: str) -> str:
     """Return the key of the acknowledgements of duration changes."""
     return f"{namespace}::MARKS"
+
+
+def finding_marks(namespace: str) -> str:
+    """Return the key of the marks of findings."""
+    return f"{namespace}::FINDING_MARKS"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
 
-from akastats.model.findings import Finding, FixedFinding, Place, RecordedFinding, RunCosts
+from akastats.model.findings import Finding, FixedFinding, RecordedFinding, RunCosts, get_place
 
 #: Maximum number of recorded findings of a run, and of recorded fixed findings.
 MAX_RECORDED, MAX_FIXED = 10, 20
@@ -79,9 +79,7 @@ def _record(finding: Finding) -> RecordedFinding:
 
 
 def _identify(finding: Finding) -> Identity:
-    place = finding.where[0] if finding.where else Place()
-    names = (place.fixture, place.nodeid, place.package, place.file, place.option)
-    return finding.kind, next(filter(None, names), "")
+    return finding.kind, get_place(finding)
 
 
 def measure_errors(fixed: Sequence[FixedFinding]) -> float | None:

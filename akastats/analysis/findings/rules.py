@@ -58,10 +58,13 @@ def find_all(run: RecordedRun, rules: Sequence[Rule] = RULES, is_complete: bool 
 def find_first(
     content: Profile, workers: int, dist: str, cpus: int, machine_memory: int | None = None
 ) -> tuple[Finding, ...]:
-    """Return the findings for the terminal and reports; none for a run of more than 20,000 attempts."""
+    """Return the findings for the terminal and reports, which name the first `MAX_FIRST` that nobody dismissed.
+
+    None for a run of more than 20,000 attempts.
+    """
     if len(content.tests.nodeid) > MAX_REPLAYED:
         return ()
-    return find_all(make_recorded_run(content, workers, dist, cpus, memory=machine_memory))[:MAX_FIRST]
+    return find_all(make_recorded_run(content, workers, dist, cpus, memory=machine_memory))
 
 
 def compare_costs(run_id: str, run: RecordedRun, before: Verdicts | None) -> RunCosts | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from akastats.analysis.ledger import ImportCost, ProcessLedger, Resources, Samples
 from akastats.api.models.common import COMMIT, EARLIER_RUN, NODEID, RUN_ID
 from akastats.api.models.derived import add_examples
-from akastats.model.findings import Finding, FixedFinding, Place, RecordedFinding, Saving, Since
+from akastats.model.findings import Finding, FindingMark, FixedFinding, Place, RecordedFinding, Saving, Since
 from akastats.queries.findings import Predictions, RunFindings
 from akastats.queries.ledger import RunDifference, RunLedger
 from akastats.queries.plan import PlanChoice, RunPlan
@@ -56,7 +56,9 @@ add_examples(
     evidence={"setups": 36, "setups_with_scope": 4, "mean_s": 0.12},
     advice='Give it scope="module" if the tests do not change its value.',
     needs="ledger",
+    id="7e8a1bf79f85d966",
 )
+add_examples(FindingMark, mark="dismissed", reason="needs the real server", since=1785579400.0)
 add_examples(
     RecordedFinding,
     kind="fixture-scope",

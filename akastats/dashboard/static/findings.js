@@ -1,22 +1,28 @@
 /** Findings of a run, the largest saving first, and predicted durations with other workers. */
 
-import { el } from "./dom.js";
+import { sendJson } from "./api.js";
+import { el, setContent } from "./dom.js";
 import { shortCommit } from "./fields.js";
 import { formatDuration, formatNumber, formatPercent, pluralize } from "./format.js";
 import { meterBar } from "./inline-charts.js";
 import { runLinkById, testLink } from "./links.js";
 import phrases from "./phrases.js";
 import { expandableTable, filledTable } from "./table.js";
-import { viewUrl } from "./urls.js";
+import { apiUrl, viewUrl } from "./urls.js";
 
-/** Return the findings of a run of `suite`. */
-export function findingTable({ findings }, suite) {
+const MARKS = [
+  ["acknowledged", "Acknowledge", "known; stays in the list"],
+  ["dismissed", "Dismiss", "not shown in the terminal and in reports"],
+];
+
+/** Return the findings of a run of `suite`, with buttons that mark them if the caller may write. */
+export function findingTable({ findings }, suite, mayWrite = false) {
   if (!findings.length) return el("p", { class: "all-clear" }, phrases.NO_FINDINGS);
   return filledTable({
     caption: "Findings",
     rows: findings,
     columns: [
-      { title: "Finding", grow: true, cell: (finding) => description(finding, suite) },
+      { title: "Finding", grow: true, cell: (finding) => description(finding, suite, mayWrite) },
       { title: "", wide: true, cell: ({ saving }) => meterBar(saving.share) },
       { title: "Saves", number: true, cell: ({ saving }) => savedTime(saving) },
       { title: "Share", number: true, wide: true, cell: ({ saving }) => formatPercent(saving.share) },
@@ -24,16 +30,42 @@ export function findingTable({ findings }, suite) {
   });
 }
 
-function description({ title, where, advice, evidence, since }, suite) {
+function description({ id, mark, title, where, advice, evidence, since }, suite, mayWrite) {
   const places = where.flatMap((place, index) => [index ? ", " : "", placeLink(place, suite)]);
   const measured = Object.entries(evidence).map(([name, value]) => el("span", {}, evidenceText(name, value)));
   return [
     el("b", {}, title),
+    mark && [" ", el("span", { class: "tag", title: mark.reason }, mark.mark)],
     el("p", {}, advice),
     places.length > 0 && el("p", { class: "note" }, places),
     since && !since.first_recorded && slowerSince(since),
     measured.length > 0 && el("p", { class: "facts note" }, measured),
+    mayWrite && el("p", {}, markButtons(id, mark)),
   ];
+}
+
+/** Return buttons that acknowledge or dismiss a finding; a second press removes the mark. */
+function markButtons(id, mark) {
+  let current = mark?.mark ?? null;
+  const status = el("span", { class: "note", role: "status" });
+  const press = async (name) => {
+    try {
+      if (name === current) await sendJson("DELETE", apiUrl.findingMark(id));
+      else await sendJson("PUT", apiUrl.findingMark(id, { mark: name }));
+      current = name === current ? null : name;
+      setContent(status);
+      update();
+    } catch (error) {
+      setContent(status, error.message);
+    }
+  };
+  const buttons = MARKS.map(([name, title, hint]) =>
+    el("button", { class: "chip", title: hint, on: { click: () => press(name) } }, title),
+  );
+  const update = () =>
+    buttons.forEach((each, index) => each.setAttribute("aria-pressed", MARKS[index][0] === current));
+  update();
+  return [...buttons, status];
 }
 
 function slowerSince({ run, commit }) {

@@ -1,6 +1,6 @@
 /** View of findings and predictions: what costs time in a run, and the predicted duration with changes that the user chooses. */
 
-import { fetchJson, fetchPath } from "./api.js";
+import { canWrite, fetchJson, fetchPath } from "./api.js";
 import { el, setContent } from "./dom.js";
 import { fieldBar, searchField, selectField } from "./filters.js";
 import { findingTable, fixedTable, planTable } from "./findings.js";
@@ -20,14 +20,14 @@ const NEWEST_RUNS = 20;
 
 /** Show the findings of the run in the URL, else of the newest run of a suite. */
 export async function view() {
-  const [facets, suite] = await Promise.all([fetchPath("facets"), currentSuite()]);
+  const [facets, suite, mayWrite] = await Promise.all([fetchPath("facets"), currentSuite(), canWrite()]);
   const run = await findRun(suite);
   showPage({
     title: "Speed up",
     data: run && apiUrl.findings(run.id),
     content: [
       pageHeader("Speed up", { beside: verdictFilters(facets), below: run ? runFacts(run) : EXPLANATION }),
-      run ? sections(run, suite) : emptyMessage("No runs of this suite"),
+      run ? sections(run, suite, mayWrite) : emptyMessage("No runs of this suite"),
     ],
   });
 }
@@ -44,13 +44,13 @@ function runFacts({ id, duration }) {
   return [EXPLANATION, " ", runLinkById(id), `, ${formatDuration(duration)}`];
 }
 
-function sections(run, suite) {
+function sections(run, suite, mayWrite) {
   const findings = fetchJson(apiUrl.findings(run.id));
   return [
     section(
       "Findings",
       { id: "findings", note: "the largest saving first" },
-      whenLoaded(findings, (answer) => findingTable(answer, suite)),
+      whenLoaded(findings, (answer) => findingTable(answer, suite, mayWrite)),
     ),
     section(
       "What if",

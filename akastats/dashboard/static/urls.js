@@ -50,6 +50,7 @@ export const apiUrl = {
   stats: (label) => appUrl(`api/v1/stats/${encode(label)}`),
   statsHistory: (label) => appUrl(`api/v1/stats-history/${encode(label)}`),
   quarantine: (nodeid, suite, force) => appUrl(`api/v1/quarantine/${encode(nodeid)}`, { suite, force }),
+  findingMark: (id, query) => appUrl(`api/v1/findings/${encode(id)}/mark`, query),
   mark: (id, run) => appUrl(`api/v1/regressions/${encode(id)}/mark`, { run }),
 };
 
