@@ -40,7 +40,7 @@ function description({ id, mark, title, where, advice, evidence, since }, suite,
     places.length > 0 && el("p", { class: "note" }, places),
     since && !since.first_recorded && slowerSince(since),
     measured.length > 0 && el("p", { class: "facts note" }, measured),
-    mayWrite && el("p", {}, markButtons(id, mark)),
+    mayWrite && el("p", { class: "facts" }, markButtons(id, mark)),
   ];
 }
 

@@ -41,7 +41,7 @@ async function findRun(suite) {
 }
 
 function runFacts({ id, duration }) {
-  return [EXPLANATION, " ", runLinkById(id), `, ${formatDuration(duration)}`];
+  return [el("span", {}, EXPLANATION), el("span", {}, runLinkById(id), `, ${formatDuration(duration)}`)];
 }
 
 function sections(run, suite, mayWrite) {
