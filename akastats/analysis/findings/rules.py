@@ -51,7 +51,7 @@ MAX_REPLAYED = 20_000
 
 def find_all(run: RecordedRun, rules: Sequence[Rule] = RULES, is_complete: bool = False) -> tuple[Finding, ...]:
     """Return the findings of a run, the largest saving first; with `is_complete` also small ones."""
-    costs = [cost for rule in rules for cost in rule(run) if is_complete or _is_worth(run, cost)]
+    costs = [cost for rule in rules for cost in rule(run) if is_complete or _is_worth(run, cost.saved)]
     return tuple(_make_finding(run, cost) for cost in sorted(_without_repetitions(costs), key=_by_saving))
 
 
@@ -76,8 +76,9 @@ def compare_costs(run_id: str, run: RecordedRun, before: Verdicts | None) -> Run
         return None
     costs = RunCosts(run.costs.workers, run.costs.dist, len(run.costs.tests), (round(run.wall, 6),))
     findings = find_all(run, is_complete=True)
+    worth = [each for each in findings if _is_worth(run, each.saving.seconds)]
     earlier = before.costs if before else None
-    return record_costs(run_id, costs, findings, find_all(run), earlier, before.run if before else "")
+    return record_costs(run_id, costs, findings, worth, earlier, before.run if before else "")
 
 
 def guard(name: str, rule: Rule, errors: list[str]) -> Rule:
@@ -92,8 +93,8 @@ def guard(name: str, rule: Rule, errors: list[str]) -> Rule:
     return find
 
 
-def _is_worth(run: RecordedRun, cost: FoundCost) -> bool:
-    return cost.saved >= MIN_SAVING_S or cost.saved >= MIN_SHARE * run.wall > 0
+def _is_worth(run: RecordedRun, saved: float) -> bool:
+    return saved >= MIN_SAVING_S or saved >= MIN_SHARE * run.wall > 0
 
 
 def _by_saving(cost: FoundCost) -> float:
