@@ -101,7 +101,10 @@ FindingId = Annotated[
 @router.put("/findings/{id}/mark", dependencies=[requires_write])
 async def put_finding_mark(
     id: FindingId,
-    mark: Annotated[MarkName, Query(description="dismissed findings are hidden from terminal and reports")],
+    mark: Annotated[
+        MarkName,
+        Query(description="dismissed findings are hidden from terminal and reports", examples=["dismissed"]),
+    ],
     reason: Annotated[str, Query(max_length=500, description="reason", examples=["needs the real server"])] = "",
 ) -> FindingMark:
     """Acknowledge or dismiss a finding in all runs of its suite. This replaces an earlier mark."""

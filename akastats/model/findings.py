@@ -85,6 +85,8 @@ class Finding:
     evidence: measurements from which the saving follows; times in seconds.
     advice: the change.
     needs: name of the data that the rule reads, such as `ledger`.
+    id: id of the finding, the same in each run of its suite; empty until it was compared.
+    mark: decision of a user; null if there is none.
     """
 
     kind: str

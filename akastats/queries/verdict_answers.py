@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from akastats.model.findings import RunCosts
 from akastats.model.verdicts import (
     DurationCause,
     FailureLabel,
@@ -54,7 +55,7 @@ class VerdictsInShort:
     seconds: float | None
     usual_seconds: float | None
     is_outage: bool
-    causes: Sequence[DurationCause]
+    causes: tuple[DurationCause, ...]
 
 
 @dataclass(frozen=True)
@@ -261,6 +262,7 @@ class VerdictsAnswer(RunVerdicts):
     paces: machine speed factors of the runs in this environment, oldest first
     outliers: tests whose duration exceeds their own history, at most 1,000
     fixed: tests that failed in the previous run and passed in this one, without flaky tests
+    costs: findings of the run, and fixed findings; null if they were not computed
     """
 
     tests: list[UnhealthyTestAnswer]
@@ -271,6 +273,7 @@ class VerdictsAnswer(RunVerdicts):
     paces: list[MachineSpeed]
     outliers: tuple[Outlier, ...]
     fixed: tuple[str, ...]
+    costs: RunCosts | None
 
 
 def answer_verdicts(report: RunReport) -> VerdictsAnswer:
@@ -286,6 +289,7 @@ def answer_verdicts(report: RunReport) -> VerdictsAnswer:
         paces=answer_speeds(verdicts),
         outliers=verdicts.outliers,
         fixed=verdicts.fixed,
+        costs=verdicts.costs,
     )
 
 

@@ -5,7 +5,16 @@ from __future__ import annotations
 from akastats.analysis.ledger import ImportCost, ProcessLedger, Resources, Samples
 from akastats.api.models.common import COMMIT, EARLIER_RUN, NODEID, RUN_ID
 from akastats.api.models.derived import add_examples
-from akastats.model.findings import Finding, FindingMark, FixedFinding, Place, RecordedFinding, Saving, Since
+from akastats.model.findings import (
+    Finding,
+    FindingMark,
+    FixedFinding,
+    Place,
+    RecordedFinding,
+    RunCosts,
+    Saving,
+    Since,
+)
 from akastats.queries.findings import Predictions, RunFindings
 from akastats.queries.ledger import RunDifference, RunLedger
 from akastats.queries.plan import PlanChoice, RunPlan
@@ -69,6 +78,7 @@ add_examples(
     high=4.1,
 )
 add_examples(FixedFinding, measured=3.6, before=EARLIER_RUN, run=RUN_ID)
+add_examples(RunCosts, workers=2, dist="load", tests=412, walls=[12.9, 12.4])
 add_examples(Predictions, error=0.06)
 add_examples(RunFindings, run=RUN_ID, wall=12.4, explained=0.99, lacks=[], accuracy="docs/accuracy.md")
 add_examples(PlanChoice, workers=4, dist="worksteal", wall=7.9, low=7.6, high=8.2, floor=3.1)
